@@ -1,0 +1,34 @@
+# make demo    the page, on http://127.0.0.1:7860
+# make test    lint, types and tests
+# make bench   the figures of the README
+# Each sets up .venv by itself; PYTHON chooses the interpreter (3.11 or newer).
+
+PYTHON ?= python3
+BIN = .venv/bin
+
+demo: .venv/page
+	$(BIN)/python app.py
+
+test: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+bench: .venv/dev
+	$(BIN)/python benchmarks/quality.py
+	$(BIN)/python benchmarks/speed.py
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/page: requirements.txt constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet -r requirements.txt -c constraints.txt
+	touch $@
+
+.venv/dev: .venv/page pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[page,dev]' -c constraints.txt
+	sh tests/install_chromium.sh
+	touch $@
+
+.PHONY: demo test bench

@@ -1,0 +1,222 @@
+"""The page: drop a picture, choose a model, move scale and tile size, compare, download."""
+
+import logging
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import gradio as gr
+
+import zoo
+from caesr import Upscaler, picture
+from caesr.batch import enlarge_file
+from caesr.page.preview import previews
+from caesr.page.words import LABELS, say
+from caesr.upscale import LARGEST_SCALE, SMALLEST_TILE, Progress
+
+ENTRIES = {name: zoo.info(name) for name in zoo.names()}
+FAMILIES = list(dict.fromkeys(entry.family for entry in ENTRIES.values()))
+EXAMPLES = sorted(Path(__file__).parent.glob("examples/*.png"))
+DEVICE = threading.Lock()  # one enlargement at a time, whatever becomes of the queue
+HOUR = 3600
+CSS = ".gradio-container {max-width: 1280px !important} footer {opacity: .6}"
+
+log = logging.getLogger("caesr.page")
+
+
+@lru_cache(maxsize=8)
+def family_of(name: str) -> tuple[Any, ...]:
+    """The networks of a family or checkpoint, read once."""
+    return tuple(zoo.load_family(name))
+
+
+def upscaler(name: str, tile: int | str) -> Upscaler:
+    """The family's networks on the device of this machine."""
+    return Upscaler(family_of(name), tile=tile)
+
+
+def work(source: Path, target: Path, model: str, scale: float, tile: int | str) -> Iterator[Progress | None]:
+    """Enlarge a file once the device is free; None while another one is being enlarged."""
+    while not DEVICE.acquire(timeout=0.5):
+        yield None
+    try:
+        yield from enlarge_file(upscaler(model, tile), source, target, scale)
+    finally:
+        DEVICE.release()  # also when the visitor cancels or leaves: gradio closes the generator
+
+
+def describe(model: str, scale: float, request: gr.Request) -> str:
+    """What the chosen model is for, and what it measured."""
+    route = [network.config.scale for network in upscaler(model, "auto").route(scale)]
+    names = [f"caesr-{model}-x{native}" for native in route]
+    purpose = say(request, model)
+    if len(names) > 1:
+        return say(request, "passes", purpose=purpose, name=" + ".join(names), passes=len(names))
+    entry = ENTRIES[names[0]]
+    psnr = entry.figures.get("Set5", {}).get("psnr_y")
+    measured = f"{psnr:.2f}" if psnr else "–"
+    return say(request, "model_facts", purpose=purpose, name=entry.name, megabytes=entry.size / 1e6, psnr=measured)
+
+
+def facts(file: str | None, scale: float, request: gr.Request) -> str:
+    """The picture's size and kind, and the size of what will come."""
+    if not file:
+        return ""
+    try:
+        found = picture.inspect(Path(file))
+    except picture.PictureError as error:
+        return f"⚠️ {error}"
+    line = say(
+        request,
+        "facts",
+        width=found.width,
+        height=found.height,
+        mode=say(request, found.mode),
+        depth=found.depth,
+        profile=f", {found.profile}" if found.profile else "",
+        out_width=round(found.width * scale),
+        out_height=round(found.height * scale),
+    )
+    return line if found.pages == 1 else line + "  \n" + say(request, "pages", pages=found.pages)
+
+
+def enlarge(
+    file: str | None,
+    model: str,
+    scale: float,
+    tile: float,
+    auto: bool,
+    request: gr.Request,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008 - gradio finds it by its default
+) -> Iterator[tuple]:
+    """Enlarge for the page: yields after every tile, at last what the slider, the download and the status show."""
+    if not file:
+        raise gr.Error(say(request, "no_picture"), duration=8)
+    began, source = time.monotonic(), Path(file)
+    folder = Path(tempfile.mkdtemp(prefix="caesr-"))  # this run's own, mode 0700
+    try:
+        target = folder / f"{source.stem}_{scale:g}x.png"
+        for step in work(source, target, model, scale, "auto" if auto else int(tile)):
+            if step is None:
+                progress((0, 1), desc=say(request, "waiting"))
+            else:
+                left = say(request, "tiles", done=step.done, total=step.total, left=round(step.seconds_left))
+                progress((step.done, step.total), desc=left, unit="tiles")
+            yield gr.skip(), gr.skip(), gr.skip()
+        seconds, found = time.monotonic() - began, picture.inspect(target)
+        before, after, whole = previews(source, target, folder)
+        status = say(
+            request,
+            "done",
+            width=found.width,
+            height=found.height,
+            seconds=seconds,
+            device=upscaler(model, "auto").device.type.upper(),
+            reduced="" if whole else say(request, "reduced"),
+        )
+        yield (str(before), str(after)), gr.DownloadButton(value=str(target), interactive=True), status
+    except (ValueError, OSError, RuntimeError) as error:
+        log.warning("not enlarged: %s", error)
+        raise gr.Error(str(error), duration=15) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # gradio keeps its own copy of what was yielded
+
+
+def upscale(file: str, model: str = "lite", scale: float = 4, tile: float = 0) -> Iterator[str]:
+    """Enlarge a picture for a program.
+
+    Args:
+        file: the picture: JPEG, PNG, WebP or TIFF.
+        model: a family or a checkpoint of the zoo.
+        scale: 1 to 8, any number.
+        tile: side of a tile in pixels of the picture, 0 to choose by the free memory.
+    Returns:
+        The enlarged picture as a lossless PNG.
+    """
+    source, folder = Path(file or ""), Path(tempfile.mkdtemp(prefix="caesr-"))
+    try:
+        target = folder / f"{source.stem}_{scale:g}x.png"
+        for _ in work(source, target, model, scale, int(tile) or "auto"):
+            pass
+        yield str(target)
+    except (ValueError, LookupError, OSError, RuntimeError) as error:
+        raise gr.Error(str(error)) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def page() -> gr.Blocks:
+    """Layout and wiring."""
+    with gr.Blocks(title="CAESR", delete_cache=(HOUR // 6, HOUR)) as blocks:
+        gr.Markdown("# CAESR")
+        gr.Markdown(LABELS("tagline"))
+        with gr.Row():
+            with gr.Column(scale=2, min_width=320):
+                file = gr.Image(
+                    label=LABELS("picture"), type="filepath", image_mode=None, sources=["upload", "clipboard"],
+                    height=300, buttons=[], elem_id="picture",
+                )  # fmt: skip
+                about_file = gr.Markdown(elem_id="facts")
+                model = gr.Radio(FAMILIES, value=FAMILIES[0], label=LABELS("model"), elem_id="model")
+                about_model = gr.Markdown(elem_id="about-model")
+                scale = gr.Slider(
+                    1, LARGEST_SCALE, 4, step=0.05, label=LABELS("scale"), info=LABELS("scale_info"), elem_id="scale"
+                )
+                tile = gr.Slider(
+                    SMALLEST_TILE, 2048, 512, step=32, label=LABELS("tile"), info=LABELS("tile_info"), elem_id="tile",
+                    interactive=False,
+                )  # fmt: skip
+                auto = gr.Checkbox(True, label=LABELS("auto"), elem_id="auto")
+                with gr.Row():
+                    run = gr.Button(LABELS("run"), variant="primary", elem_id="run")
+                    cancel = gr.Button(LABELS("cancel"), elem_id="cancel")
+            with gr.Column(scale=3, min_width=320):
+                slider = gr.ImageSlider(
+                    label=LABELS("before_after"), type="filepath", image_mode=None, format="png", max_height=720,
+                    interactive=False, buttons=["fullscreen"], elem_id="result",
+                )  # fmt: skip
+                status = gr.Markdown(elem_id="status")
+                download = gr.DownloadButton(LABELS("download"), interactive=False, elem_id="download")
+        gr.Examples([[str(example)] for example in EXAMPLES], file, label=LABELS("examples"), cache_examples=False)
+
+        outputs = [slider, download, status]
+        running = run.click(
+            enlarge, [file, model, scale, tile, auto], outputs,
+            concurrency_limit=1, concurrency_id="device", show_progress_on=slider, api_visibility="private",
+        )  # fmt: skip
+        cancel.click(None, cancels=running, api_visibility="private")
+        private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        auto.change(lambda on: gr.Slider(interactive=not on), auto, tile, **private)
+        gr.on([file.change, scale.change, blocks.load], facts, [file, scale], about_file, **private)
+        gr.on([model.change, scale.change, blocks.load], describe, [model, scale], about_model, **private)
+
+        with gr.Group(visible=False):  # the endpoint /upscale, for programs
+            result, call = gr.File(), gr.Button()
+            name, by, side = gr.Textbox("lite"), gr.Number(4), gr.Number(0)
+            call.click(
+                upscale, [file, name, by, side], result,
+                concurrency_limit=1, concurrency_id="device", api_name="upscale",
+            )  # fmt: skip
+    return blocks.queue(max_size=32)
+
+
+def main() -> None:
+    """Serve the page; GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where."""
+    logging.basicConfig(level=logging.INFO)
+    fonts = [gr.themes.GoogleFont("Source Sans Pro", weights=(400, 700)), "system-ui", "sans-serif"]
+    page().launch(
+        theme=gr.themes.Default(primary_hue="teal", font=fonts), css=CSS, i18n=LABELS, max_file_size="200mb", show_error=True
+    )
+
+
+if __name__ == "__main__":
+    main()

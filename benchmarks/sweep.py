@@ -1,0 +1,138 @@
+"""How should a fixed amount of work be split between full resolution and the latent?
+
+Trains every candidate for the same wall time on the same cores, then measures PSNR (×4) and
+milliseconds in one process, turn by turn, since machines are noisy.
+
+    python benchmarks/sweep.py --group split --minutes 3
+
+Writes benchmarks/results/sweep-GROUP.json and prints the table of docs/decisions.md.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from caesr import CAEResNet, checkpoint
+from caesr.evaluate import evaluate
+from caesr.training.recipe import data_folder
+
+RESULTS = Path(__file__).parent / "results"
+SR = {"scale": 4, "skips": "fuse", "global_residual": True}
+
+
+def net(widths: list[int], encoder: list[int], decoder: list[int], **more: object) -> dict:
+    return SR | {"widths": widths, "encoder_blocks": encoder, "decoder_blocks": decoder} | more
+
+
+GROUPS: dict[str, dict[str, dict]] = {
+    "split": {  # about 150 kMAC an input pixel each; the share at full resolution falls down the list
+        "plain 48": {"model": net([48], [3], [])},
+        "plain 32": {"model": net([32], [7], [])},
+        "48/64, 1+1+1": {"model": net([48, 64], [1, 1], [1])},
+        "48/48, 1+2+1": {"model": net([48, 48], [1, 2], [1])},
+        "48/96, 1+1+1": {"model": net([48, 96], [1, 1], [1])},
+        "32/64, 3+1+3": {"model": net([32, 64], [3, 1], [3])},
+        "32/64, 2+3+2": {"model": net([32, 64], [2, 3], [2])},
+        "32/64, 1+5+1": {"model": net([32, 64], [1, 5], [1])},
+        "32/64, 0+7+0": {"model": net([32, 64], [0, 7], [0])},
+    },
+}
+
+
+def toml(recipe: dict) -> str:
+    """A recipe as TOML: every value here is written as JSON writes it."""
+    tables = {k: v for k, v in recipe.items() if isinstance(v, dict)}
+    lines = [f"{k} = {json.dumps(v)}" for k, v in recipe.items() if k not in tables]
+    for name, table in tables.items():
+        lines += [f"[{name}]", *(f"{k} = {json.dumps(v)}" for k, v in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def train_all(candidates: dict[str, dict], minutes: float, jobs: int, folder: Path) -> None:
+    """Train every candidate in a process of one thread, `jobs` at a time."""
+    waiting, running = list(candidates), []
+    while waiting or running:
+        running = [process for process in running if process.poll() is None]
+        if waiting and len(running) < jobs:
+            name = waiting.pop(0)
+            out = folder / name.replace("/", "-").replace(" ", "")
+            out.mkdir(parents=True, exist_ok=True)
+            recipe = {"data": ["train/photos", "train/bsds400"], "minutes": minutes} | candidates[name]
+            (out / "recipe.toml").write_text(toml(recipe))
+            command = [sys.executable, "-m", "caesr", "train", str(out / "recipe.toml"), "--out", str(out)]
+            with (out / "stdout").open("w") as log:
+                process = subprocess.Popen(
+                    [*command, "--device", "cpu"], stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"}
+                )
+            running.append(process)
+        time.sleep(0.5)
+
+
+def enlarger(model: CAEResNet):
+    @torch.inference_mode()
+    def enlarge(lr: np.ndarray) -> np.ndarray:
+        x = torch.from_numpy(lr).permute(2, 0, 1)[None].float().div(255)
+        y = model(x.contiguous(memory_format=torch.channels_last))
+        return y[0].mul(255).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+
+    return enlarge
+
+
+@torch.inference_mode()
+def milliseconds(models: dict[str, CAEResNet], rounds: int = 15) -> dict[str, float]:
+    """Median time of a 256×256 input on all cores, the models taking turns."""
+    x = torch.rand(1, 3, 256, 256).contiguous(memory_format=torch.channels_last)
+    times: dict[str, list[float]] = {name: [] for name in models}
+    for _ in range(rounds):
+        for name, model in models.items():
+            began = time.perf_counter()
+            model(x)
+            times[name].append(1e3 * (time.perf_counter() - began))
+    return {name: statistics.median(values[2:]) for name, values in times.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--group", choices=GROUPS, default="split")
+    parser.add_argument("--minutes", type=float, default=3)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--runs", type=Path, default=Path("runs/sweep"))
+    parser.add_argument("--only-measure", action="store_true", help="the candidates are trained already")
+    arguments = parser.parse_args()
+    candidates = GROUPS[arguments.group]
+    folder = arguments.runs / arguments.group
+    if not arguments.only_measure:
+        train_all(candidates, arguments.minutes, arguments.jobs, folder)
+    models = {name: checkpoint.load(folder / name.replace("/", "-").replace(" ", "")) for name in candidates}
+    speed = milliseconds(models)
+    rows = []
+    for name, model in models.items():
+        row = {"name": name, "parameters": sum(p.numel() for p in model.parameters())}
+        row |= {"milliseconds": round(speed[name], 1), "config": asdict(model.config)}
+        row["steps"] = checkpoint.read_facts(folder / name.replace("/", "-").replace(" ", ""))["steps"]
+        for data in ("Set5", "Set14"):
+            scores = evaluate(enlarger(model), data_folder() / "test" / data, model.config.scale)
+            row[data] = round(statistics.mean(score.psnr_y for score in scores), 3)
+        rows.append(row)
+    result = {"date": str(date.today()), "machine": platform.machine(), "threads": torch.get_num_threads()}
+    result |= {"minutes": arguments.minutes, "command": " ".join(["python", *sys.argv]), "rows": rows}
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"sweep-{arguments.group}.json").write_text(json.dumps(result, indent=1) + "\n")
+    print("| network | parameters | ms | steps | Set5 | Set14 |\n|---|---|---|---|---|---|")
+    for r in rows:
+        print(f"| {r['name']} | {r['parameters']:,} | {r['milliseconds']} | {r['steps']} | {r['Set5']} | {r['Set14']} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""CAESR on the command line: enlarge pictures, measure checkpoints, train them."""
+
+import argparse
+import json
+import statistics
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from caesr.checkpoint import CheckpointError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 all well, 2 something could not be done (said on stderr)."""
+    options = parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except (CheckpointError, FileNotFoundError, ValueError, RuntimeError) as error:
+        print(f"caesr: {error}", file=sys.stderr)
+        return 2
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line, one sub-command a verb."""
+    root = argparse.ArgumentParser(prog="python -m caesr", description=__doc__)
+    verbs = root.add_subparsers(required=True, metavar="upscale | evaluate | train")
+
+    verb = verbs.add_parser("upscale", help="enlarge pictures")
+    verb.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="pictures or folders of them")
+    verb.add_argument("-o", "--out", type=Path, required=True, help="a folder, or a file for a single picture")
+    verb.add_argument("--model", default="lite", help="a family, a checkpoint or a folder (default: lite)")
+    verb.add_argument("--scale", type=float, default=4.0, help="1 to 8, any number (default: 4)")
+    verb.add_argument("--tile", type=tile, default="auto", help="side of a tile in input pixels, or auto")
+    verb.add_argument("--format", choices=("png", "jpg", "webp", "tif"), help="default: OUT's, else png")
+    verb.add_argument("--quality", type=int, default=95, help="of jpg and webp, 1 to 100 (default: 95)")
+    verb.add_argument("--keep-location", action="store_true", help="leave the GPS position in the metadata")
+    device(verb)
+    verb.set_defaults(run=upscale)
+
+    verb = verbs.add_parser("evaluate", help="PSNR and SSIM of a checkpoint on test pictures")
+    verb.add_argument("--model", required=True, help="a checkpoint or a folder, or bicubic")
+    verb.add_argument("--data", type=Path, required=True, help="a folder of high-resolution PNGs")
+    verb.add_argument("--scale", type=int, choices=(2, 3, 4), help="for bicubic; a checkpoint knows its own")
+    verb.add_argument("--json", type=Path, help="write every picture's figures there")
+    device(verb)
+    verb.set_defaults(run=evaluate)
+
+    verb = verbs.add_parser("train", help="a recipe in, a checkpoint folder out")
+    verb.add_argument("recipe", type=Path, help="zoo/recipes/NAME.toml")
+    verb.add_argument("--out", type=Path, required=True, help="the folder to write")
+    verb.add_argument("--resume", action="store_true", help="go on where OUT stopped")
+    verb.add_argument("--minutes", type=float, help="length of the schedule instead of the recipe's")
+    verb.add_argument("--pause-after", type=float, metavar="MINUTES", help="save and stop then, to be resumed")
+    device(verb)
+    verb.set_defaults(run=train)
+    return root
+
+
+def device(verb: argparse.ArgumentParser) -> None:
+    """The option that every verb has."""
+    verb.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+
+
+def tile(text: str) -> int | str:
+    """`--tile`: a number, or "auto"."""
+    return text if text == "auto" else int(text)
+
+
+def upscale(options: argparse.Namespace) -> int:
+    """Enlarge every picture; one that fails is named at the end and stops none of the others."""
+    from caesr.batch import enlarge_files
+    from caesr.upscale import Upscaler
+    from zoo import load_family
+
+    upscaler = Upscaler(load_family(options.model), options.device, options.tile)
+    upscaler.route(options.scale)  # a scale that cannot be is said before the first picture is read
+    report = enlarge_files(
+        upscaler,
+        options.inputs,
+        options.out,
+        scale=options.scale,
+        format=options.format,
+        quality=options.quality,
+        keep_location=options.keep_location,
+        say=lambda line, end="\n": print(line, end=end, file=sys.stderr, flush=True),
+    )
+    print(report.summary(), file=sys.stderr)
+    return 2 if report.failed else 0
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Print a table of the pictures and, as the last line, one JSON object with the means."""
+    from caesr.evaluate import bicubic, evaluate
+    from caesr.upscale import Upscaler
+    from zoo import load
+
+    if options.model == "bicubic":
+        scale = options.scale or 4
+        enlarge = bicubic(scale)
+    else:
+        model = load(options.model)
+        scale, upscaler = model.config.scale, Upscaler(model, options.device)
+        enlarge = lambda lr: upscaler(lr, scale)  # noqa: E731
+    scores = evaluate(enlarge, options.data, scale)
+    print(f"{'picture':24} {'PSNR-Y':>8} {'SSIM-Y':>8}")
+    for score in scores:
+        print(f"{score.picture:24} {score.psnr_y:8.3f} {score.ssim_y:8.4f}")
+    means = {
+        "model": options.model,
+        "data": options.data.name,
+        "scale": scale,
+        "psnr_y": round(statistics.mean(score.psnr_y for score in scores), 4),
+        "ssim_y": round(statistics.mean(score.ssim_y for score in scores), 5),
+        "pictures": len(scores),
+    }
+    if options.json:
+        options.json.write_text(json.dumps(means | {"each": [asdict(s) for s in scores]}, indent=1) + "\n")
+    print(json.dumps(means))
+    return 0
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train a recipe; needs torch, numpy, pillow and safetensors, nothing else."""
+    from caesr.training.recipe import read_recipe
+    from caesr.training.train import train
+    from caesr.upscale import choose_device
+
+    recipe = read_recipe(options.recipe, options.minutes)
+    train(recipe, options.out, choose_device(options.device), options.resume, options.pause_after)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

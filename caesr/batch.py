@@ -1,0 +1,113 @@
+"""Picture files in, larger picture files out. The page, the API and the command line call the same function."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from caesr import picture
+from caesr.upscale import Progress, Upscaler
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
+
+
+def enlarge_file(
+    upscaler: Upscaler,
+    source: Path,
+    target: Path,
+    scale: float,
+    format: str | None = None,
+    quality: int = 95,
+    keep_location: bool = False,
+) -> Iterator[Progress]:
+    """Read a picture, enlarge it, write it: yields after every tile, at last when the file is there.
+
+    Args:
+        target: written whole or not at all, its folder made if need be.
+        format: "png", "jpg", "webp" or "tif"; by default what `target` ends with.
+    Raises:
+        PictureError: a file cannot be read or written.
+        ValueError: the scale cannot be had.
+    """
+    if target.exists() and target.samefile(source):
+        raise picture.PictureError(f"{source}: the result would replace the picture itself. Choose another OUT.")
+    original = picture.read(source)
+    for progress in upscaler.stream(original.pixels, scale):
+        if progress.result is not None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            larger = replace(original, pixels=progress.result)
+            picture.write(larger, target, format, quality, keep_location)
+        yield progress
+
+
+@dataclass
+class Report:
+    """What became of every input: the file written, or the reason why there is none."""
+
+    written: dict[Path, Path] = field(default_factory=dict)
+    failed: dict[Path, str] = field(default_factory=dict)
+
+    def summary(self) -> str:
+        """A few lines for people."""
+        lines = [f"{len(self.written)} enlarged, {len(self.failed)} failed"]
+        return "\n".join(lines + [f"  {reason}" for reason in self.failed.values()])
+
+
+def enlarge_files(
+    upscaler: Upscaler,
+    inputs: Sequence[Path],
+    out: Path,
+    scale: float,
+    format: str | None = None,
+    quality: int = 95,
+    keep_location: bool = False,
+    say: Callable[..., None] = print,
+) -> Report:
+    """Enlarge files, and the pictures of folders, into `out`. One failure never stops the rest.
+
+    Args:
+        out: a folder; or a file, if there is one input and `out` ends like a picture.
+        format: "png", "jpg", "webp" or "tif"; by default `out`'s own, else png.
+        say: takes a line of progress; `end="\\r"` marks one that the next replaces.
+    """
+    report = Report()
+    files = list_files(inputs, report)
+    single = len(inputs) == 1 and not inputs[0].is_dir() and out.suffix.lower() in SUFFIXES
+    taken: set[Path] = set()
+    for n, file in enumerate(files, 1):
+        target = out if single else free_name(out, file, scale, format or "png", taken)
+        taken.add(target)
+        name = f"[{n}/{len(files)}] {file.name}"
+        try:
+            for progress in enlarge_file(upscaler, file, target, scale, format, quality, keep_location):
+                left = f"{progress.done}/{progress.total} tiles, {progress.seconds_left:.0f} s left"
+                say(f"{name}: {left}".ljust(78), end="\r")
+            say(f"{name} -> {target}".ljust(78))
+            report.written[file] = target
+        except (ValueError, OSError, RuntimeError) as error:
+            say(f"{name}: failed".ljust(78))
+            report.failed[file] = str(error)
+    return report
+
+
+def list_files(inputs: Sequence[Path], report: Report) -> list[Path]:
+    """The pictures named, and those in the folders named; what is neither is noted as failed."""
+    files: list[Path] = []
+    for path in inputs:
+        if path.is_dir():
+            inside = sorted(f for f in path.iterdir() if f.suffix.lower() in SUFFIXES)
+            if not inside:
+                report.failed[path] = f"{path}: there is no picture in this folder."
+            files += inside
+        elif path.exists():
+            files.append(path)
+        else:
+            report.failed[path] = f"{path}: there is no such file."
+    return files
+
+
+def free_name(folder: Path, file: Path, scale: float, format: str, taken: set[Path]) -> Path:
+    """NAME_4x.png in the folder; a second NAME of another suffix keeps it: NAME_jpg_4x.png; and so on."""
+    stems = [file.stem, f"{file.stem}_{file.suffix[1:]}"]
+    stems += [f"{file.stem}_{n}" for n in range(2, len(taken) + 3)]
+    names = (folder / f"{stem}_{scale:g}x.{format}" for stem in stems)
+    return next(name for name in names if name not in taken)

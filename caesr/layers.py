@@ -1,0 +1,73 @@
+"""Arrays as pictures have them <-> layers as networks take them: RGB and alpha, floats in [0, 1]."""
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def to_layers(image: np.ndarray) -> tuple[Tensor, Tensor | None]:
+    """Split an array into colour (3, H, W) and alpha (1, H, W) or None, float32 in [0, 1].
+
+    Args:
+        image: (H, W) or (H, W, C), uint8 or uint16; C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA.
+    Raises:
+        ValueError: any other shape or type, or a picture without pixels.
+    """
+    shape, kind = image.shape, image.dtype
+    if image.ndim == 2:
+        image = image[:, :, None]
+    if image.ndim != 3 or image.shape[2] not in (1, 2, 3, 4) or 0 in image.shape:
+        raise ValueError(f"An image of shape {shape}: expected (H, W) or (H, W, C) with 1 to 4 channels.")
+    if kind not in (np.uint8, np.uint16):
+        raise ValueError(f"An image of {kind}: expected uint8 or uint16.")
+    x = torch.from_numpy(image.astype(np.float32) / np.iinfo(kind).max).permute(2, 0, 1)
+    colours = 1 if image.shape[2] < 3 else 3
+    return x[:colours].expand(3, -1, -1), x[colours:] if image.shape[2] in (2, 4) else None
+
+
+def from_layers(colour: Tensor, alpha: Tensor | None, like: np.ndarray) -> np.ndarray:
+    """The way back: an array with the channels and the type of `like`."""
+    grey = like.ndim == 2 or like.shape[2] < 3
+    layers = [colour.mean(dim=0, keepdim=True) if grey else colour]
+    layers += [] if alpha is None else [alpha]
+    most = np.iinfo(like.dtype).max
+    x = torch.cat(layers).permute(1, 2, 0).mul(most).add_(0.5).numpy().astype(like.dtype)
+    return x[:, :, 0] if like.ndim == 2 else np.ascontiguousarray(x)
+
+
+def bleed(colour: Tensor, alpha: Tensor) -> Tensor:
+    """Give fully transparent pixels the colour of their surroundings.
+
+    Their stored colour is arbitrary, often black, and an enlarger would mix it into the edge as a
+    dark fringe. Visible pixels are averaged into ever smaller pictures, and each hole is filled
+    from the first smaller one that knows a colour there (push-pull, Gortler et al. 1996).
+
+    Args:
+        colour: (3, H, W) in [0, 1].
+        alpha: (1, H, W) in [0, 1].
+    Returns:
+        (3, H, W); where alpha > 0 unchanged.
+    """
+    visible = (alpha > 0).to(colour.dtype)
+    if bool(visible.all()) or not bool(visible.any()):
+        return colour
+    return _fill((colour * visible)[None], visible[None])[0]
+
+
+def _fill(colour: Tensor, visible: Tensor) -> Tensor:
+    """One level of push-pull; colour (1, 3, H, W) is zero where visible (1, 1, H, W) is."""
+    known = colour / visible.clamp(min=1e-12)
+    if bool((visible > 0).all()) or visible.shape[-2:] == (1, 1):
+        return known
+    size = visible.shape[-2:]
+    coarse = _fill(*(F.avg_pool2d(x, 2, ceil_mode=True) for x in (colour, visible)))
+    return torch.where(visible > 0, known, F.interpolate(coarse, size=size, mode="bilinear"))
+
+
+def pil_array(image: Image.Image) -> np.ndarray:
+    """A PIL image as an array the Upscaler takes: palettes and odd modes become RGB or RGBA."""
+    if image.mode not in ("L", "LA", "RGB", "RGBA", "I;16"):
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    return np.array(image)

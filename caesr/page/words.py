@@ -1,0 +1,84 @@
+"""Everything the page says, in English and Chinese."""
+
+import gradio as gr
+
+WORDS: dict[str, dict[str, str]] = {
+    "en": {
+        "tagline": "Photographs enlarged by convolutional-autoencoder residual networks.",
+        "picture": "Picture",
+        "model": "Model",
+        "scale": "Scale",
+        "scale_info": "How many times wider and higher, 1 to 8.",
+        "tile": "Tile size",
+        "tile_info": "In pixels of the picture. Smaller tiles need less memory; the result is the same.",
+        "auto": "Choose the tile size for me",
+        "run": "Enlarge",
+        "cancel": "Cancel",
+        "before_after": "Before (bicubic) and after",
+        "download": "Download",
+        "examples": "Examples",
+        "no_picture": "Choose a picture first.",
+        "waiting": "Another picture is being enlarged; yours is next.",
+        "tiles": "tile {done}/{total} · {left} s left",
+        "facts": "{width} × {height}, {mode}, {depth} bit{profile} → **{out_width} × {out_height}**",
+        "pages": "The file has {pages} pages; the first one is enlarged.",
+        "model_facts": "{purpose}  \n`{name}` · {megabytes:.1f} MB · Set5 {psnr} dB",
+        "passes": "{purpose}  \n`{name}`, in {passes} passes",
+        "reduced": " (shown reduced; the download is full size)",
+        "done": "{width} × {height} in {seconds:.1f} s on {device}{reduced}",
+        "colour": "colour",
+        "greyscale": "greyscale",
+        "colour with alpha": "colour with alpha",
+        "greyscale with alpha": "greyscale with alpha",
+        "lite": "Clean pictures, at once on any CPU.",
+        "base": "Clean pictures, faithful; where a second more does not matter.",
+        "large": "Clean pictures, the highest fidelity; wants a GPU.",
+        "texture": "Fine texture: fabric, foliage, hair. Invents detail.",
+        "photo": "Pictures as they come: JPEG traces, noise, blur.",
+        "seed": "The founding article's network: the point of reference. Slow.",
+    },
+    "zh": {
+        "tagline": "用卷积自编码残差网络放大照片。",
+        "picture": "图片",
+        "model": "模型",
+        "scale": "放大倍数",
+        "scale_info": "宽和高各放大多少倍,1 到 8。",
+        "tile": "分块大小",
+        "tile_info": "以原图像素计。分块越小,所需内存越少;结果不变。",
+        "auto": "自动选择分块大小",
+        "run": "放大",
+        "cancel": "取消",
+        "before_after": "放大前(双三次插值)与放大后",
+        "download": "下载",
+        "examples": "示例",
+        "no_picture": "请先选择一张图片。",
+        "waiting": "正在处理另一张图片,接下来就是您的。",
+        "tiles": "第 {done}/{total} 块 · 还需 {left} 秒",
+        "facts": "{width} × {height},{mode},{depth} 位{profile} → **{out_width} × {out_height}**",
+        "pages": "文件共有 {pages} 页,只放大第一页。",
+        "model_facts": "{purpose}  \n`{name}` · {megabytes:.1f} MB · Set5 {psnr} dB",
+        "passes": "{purpose}  \n`{name}`,分 {passes} 遍处理",
+        "reduced": "(显示为缩小图;下载为原尺寸)",
+        "done": "{width} × {height},用时 {seconds:.1f} 秒,设备 {device}{reduced}",
+        "colour": "彩色",
+        "greyscale": "灰度",
+        "colour with alpha": "彩色,带透明度",
+        "greyscale with alpha": "灰度,带透明度",
+        "lite": "清晰的图片;任何 CPU 都能立即完成。",
+        "base": "清晰的图片,忠实还原;多等一秒也无妨时使用。",
+        "large": "清晰的图片,保真度最高;需要 GPU。",
+        "texture": "精细纹理:织物、树叶、头发。会创造细节。",
+        "photo": "日常图片:含 JPEG 痕迹、噪点、模糊。",
+        "seed": "奠基文章中的网络:作为参照。较慢。",
+    },
+}
+
+# The labels, translated by the browser. Browsers ask for regional forms too.
+LABELS = gr.I18n(**{code: WORDS[code[:2]] for code in ("en", "zh", "zh-CN", "zh-TW", "zh-HK", "zh-SG")})
+
+
+def say(request: gr.Request | None, key: str, **values: object) -> str:
+    """A sentence in the language that the visitor's browser prefers."""
+    preferred = request.headers.get("accept-language", "en") if request else "en"
+    words = WORDS["zh" if preferred.lower().startswith("zh") else "en"]
+    return words[key].format(**values)

@@ -1,0 +1,74 @@
+"""A recipe: a TOML file that says what is trained, on what, how and for how long."""
+
+import os
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from caesr.model import Config
+from caesr.training.losses import LOSSES
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training run. Unknown fields and unknown losses are refused.
+
+    Raises:
+        ValueError: a field is missing, unknown or out of bounds.
+    """
+
+    name: str  # of the checkpoint
+    model: Config
+    data: tuple[str, ...]  # folders of $CAESR_DATA
+    start: str = ""  # a checkpoint whose fitting tensors are the first weights; its name is the base_model
+    minutes: float = 0  # length of the schedule: wall-clock training time …
+    steps: int = 0  # … or a number of steps; one of the two
+    batch: int = 16
+    patch: int = 32  # side of a crop, in low-res pixels
+    muon_rate: float = 0.01  # peak rate of Muon; 0 leaves everything to AdamW
+    adam_rate: float = 2e-3  # peak rate of AdamW
+    warmup: int = 100  # steps over which the rates rise
+    ema: float = 0.999  # decay of the running mean of the weights, which is what is saved
+    clip: float = 1.0  # largest norm of the gradient
+    loss: dict[str, float] = field(default_factory=lambda: {"charbonnier": 1.0})
+    finish: float = 0.0  # the last part of the schedule, which minimises mse
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if bool(self.minutes) == bool(self.steps):
+            raise ValueError(f"Recipe {self.name}: give either minutes or steps.")
+        unknown = self.loss.keys() - LOSSES.keys()
+        if unknown:
+            raise ValueError(f"Recipe {self.name}: unknown loss {', '.join(unknown)}.")
+
+
+def read_recipe(file: Path, minutes: float | None = None) -> Recipe:
+    """Read and check a recipe; `minutes` replaces its length.
+
+    Raises:
+        ValueError: the file is not TOML or not a recipe; the message says why.
+    """
+    try:
+        values: dict[str, Any] = tomllib.loads(file.read_text())
+        if minutes is not None:
+            values |= {"minutes": minutes, "steps": 0}
+        values["model"] = Config(**values.get("model", {}))
+        values["data"] = tuple(values["data"])
+        return Recipe(name=file.stem, **values)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{file} is not a recipe: {error}.") from error
+
+
+def data_folder() -> Path:
+    """Where training and test pictures lie: $CAESR_DATA, by default ../shared/data.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+    """
+    folder = Path(os.environ.get("CAESR_DATA", "../shared/data"))
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"{folder} does not exist. Set CAESR_DATA to the folder with the train/ and test/ pictures."
+        )
+    return folder

@@ -1,0 +1,224 @@
+"""The training loop: a recipe in, a checkpoint folder out. Stops and goes on at any time."""
+
+import csv
+import json
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from caesr import checkpoint
+from caesr.metrics import on_luma
+from caesr.model import CAEResNet
+from caesr.training import start
+from caesr.training.losses import mse, weighted
+from caesr.training.optimiser import make_optimiser
+from caesr.training.pictures import Pictures, find, hold_out
+from caesr.training.recipe import Recipe, data_folder
+
+RESUME, LOG = "resume.safetensors", "log.csv"
+SAVE_EVERY = 120  # seconds of training
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message says why and what to do."""
+
+
+class Run:
+    """One run of a recipe: model, its running mean, optimizer, pictures, and how far it has come."""
+
+    def __init__(self, recipe: Recipe, out: Path, device: torch.device, compile: bool = False):
+        self.recipe, self.out, self.device = recipe, out, device
+        self.step, self.seconds = 0, 0.0
+        torch.manual_seed(recipe.seed)
+        self.generator = torch.Generator(device).manual_seed(recipe.seed)
+        model = CAEResNet(**asdict(recipe.model))
+        start.identity(model)
+        if recipe.start:
+            start.warm(model, checkpoint.load(recipe.start))
+        self.model = model.to(device, memory_format=torch.channels_last)
+        self.mean = deepcopy(self.model).eval()
+        self.optimiser = make_optimiser(self.model, recipe.muon_rate, recipe.adam_rate)
+        self.forward: Callable[[Tensor], Tensor] = torch.compile(self.model) if compile else self.model
+        files, held_out = hold_out(find([data_folder() / folder for folder in recipe.data]))
+        self.pictures = Pictures(files, recipe.model.scale, recipe.patch, device)
+        self.validation = Pictures(held_out[:12], recipe.model.scale, recipe.patch, device)
+
+    @property
+    def progress(self) -> float:
+        """How much of the schedule is done, 0 to 1."""
+        if self.recipe.steps:
+            return min(1.0, self.step / self.recipe.steps)
+        return min(1.0, self.seconds / (60 * self.recipe.minutes))
+
+    def advance(self) -> Tensor:
+        """One step of the optimizer; returns the loss, still on the device."""
+        recipe, progress = self.recipe, self.progress
+        cosine = 0.5 * (1 + math.cos(math.pi * progress))
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["peak"] * cosine * min(1.0, (self.step + 1) / recipe.warmup)
+        lr, hr = self.pictures.sample(recipe.batch, self.generator)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            output = self.forward(lr)
+        last_stretch = progress >= 1 - recipe.finish
+        loss = mse(output.float(), hr) if last_stretch else weighted(recipe.loss, output.float(), hr)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
+        self.optimiser.step()
+        keep = min(recipe.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.mean.parameters()), list(self.model.parameters()), 1 - keep)
+        self.step += 1
+        return loss.detach()
+
+    @torch.no_grad()
+    def validate(self) -> float:
+        """Mean PSNR on Y over crops of photographs that are never trained on, always the same ones."""
+        lr, hr = self.validation.sample(24, torch.Generator(self.device).manual_seed(0))
+        output = self.mean(lr).clamp(0, 1).mul(255).round()
+        pairs = zip(output.split(1), hr.mul(255).split(1), strict=True)
+        values = [on_luma(x, y, self.recipe.model.scale)[0] for x, y in pairs]
+        return sum(values) / len(values)
+
+    def save(self) -> None:
+        """Write the checkpoint so far, and all that is needed to go on, each file atomically."""
+        recipe = self.recipe
+        facts = dict(name=recipe.name, base_model=recipe.start, steps=self.step, device=device_name(self.device))
+        facts |= dict(seconds=round(self.seconds), batch=recipe.batch, patch=recipe.patch)
+        checkpoint.save(self.mean, self.out, **facts)
+        tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
+        tensors |= {f"mean.{name}": t for name, t in self.mean.state_dict().items()}
+        for name, p in self.model.named_parameters():
+            tensors |= {f"state.{name}.{key}": t for key, t in self.optimiser.state[p].items()}
+        tensors |= {"generator": self.generator.get_state()}
+        metadata = {"step": str(self.step), "seconds": repr(self.seconds), "recipe": self._recipe_json()}
+        partial = self.out / f".{RESUME}.{os.getpid()}"
+        save_file({name: t.contiguous() for name, t in tensors.items()}, partial, metadata=metadata)
+        os.replace(partial, self.out / RESUME)
+
+    def resume(self) -> None:
+        """Take up what `save` wrote.
+
+        Raises:
+            TrainingError: there is nothing to resume, or it is another recipe's.
+        """
+        file = self.out / RESUME
+        if not file.exists():
+            raise TrainingError(f"{file} does not exist: there is nothing to resume.")
+        metadata = checkpoint.read_header(file)["__metadata__"]
+        if metadata["recipe"] != self._recipe_json():
+            raise TrainingError(f"{file} belongs to another recipe. Choose another --out, or leave --resume off.")
+        tensors = load_file(file, device=str(self.device))
+        for prefix, model in (("model.", self.model), ("mean.", self.mean)):
+            model.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
+        for name, p in self.model.named_parameters():
+            prefix = f"state.{name}."
+            state = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+            if "step" in state:
+                state["step"] = state["step"].cpu()
+            self.optimiser.state[p] = state
+        self.generator.set_state(tensors["generator"].cpu())
+        self.step, self.seconds = int(metadata["step"]), float(metadata["seconds"])
+
+    def _recipe_json(self) -> str:
+        """What must agree for a resume: all but the length."""
+        return json.dumps({k: v for k, v in asdict(self.recipe).items() if k not in ("minutes", "steps")})
+
+
+def train(
+    recipe: Recipe,
+    out: Path,
+    device: torch.device,
+    resume: bool = False,
+    pause_after: float | None = None,
+    checks: int = 20,
+) -> Path:
+    """Train a recipe to its end, or until `pause_after` minutes, Ctrl-C or SIGTERM; then save.
+
+    Args:
+        out: becomes a checkpoint folder, with log.csv and the state to resume from beside the weights.
+        checks: how often in the whole schedule the validation pictures are measured.
+    Raises:
+        TrainingError: the loss is no longer a number, or there is nothing to resume.
+        FileNotFoundError: the training pictures are missing.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    run = Run(recipe, out, device, compile=device.type == "cuda")
+    if resume:
+        run.resume()
+    stop = _Stop()
+    began, saved, checked = time.monotonic(), time.monotonic(), int(run.progress * checks)
+    seconds_before, ema_loss, psnr = run.seconds, math.nan, math.nan
+    with stop, (out / LOG).open("a" if resume else "w", newline="") as stream:
+        log = csv.writer(stream)
+        if not resume:
+            log.writerow(["step", "seconds", "loss", "psnr_y"])
+        while run.progress < 1 and not stop.asked:
+            loss = run.advance()
+            now = time.monotonic()
+            run.seconds = seconds_before + now - began
+            if run.step % 20 == 0:  # reading the loss waits for a GPU, so not at every step
+                value = loss.item()
+                if not math.isfinite(value):
+                    raise TrainingError(
+                        f"The loss became {value} at step {run.step}. {out / RESUME} holds the last good state: "
+                        "lower the rates in the recipe and resume it, or start again."
+                    )
+                ema_loss = value if math.isnan(ema_loss) else 0.95 * ema_loss + 0.05 * value
+                if sys.stdout.isatty():
+                    _show(run, ema_loss, psnr)
+            if int(run.progress * checks) > checked or run.progress >= 1:
+                checked, psnr = int(run.progress * checks), run.validate()
+                log.writerow([run.step, round(run.seconds, 1), f"{ema_loss:.6f}", f"{psnr:.3f}"])
+                stream.flush()
+                _show(run, ema_loss, psnr)
+            if now - saved > SAVE_EVERY:
+                run.save()
+                saved = time.monotonic()
+            if pause_after is not None and now - began > 60 * pause_after:
+                break
+        run.save()
+    print(f"\n{out}: step {run.step}, {run.seconds / 60:.1f} minutes, {100 * run.progress:.0f} % of the recipe")
+    return out
+
+
+class _Stop:
+    """While active, Ctrl-C and SIGTERM ask the loop to finish its step and save."""
+
+    asked = False
+
+    def __enter__(self) -> "_Stop":
+        def ask(*_: object) -> None:
+            self.asked = True
+
+        self.before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+
+def _show(run: Run, loss: float, psnr: float) -> None:
+    done = run.progress
+    left = run.seconds / max(done, 1e-9) * (1 - done)
+    bar = ("█" * round(20 * done)).ljust(20, "·")
+    line = f"{bar} {100 * done:3.0f} %  step {run.step}  loss {loss:.5f}  psnr {psnr:.2f} dB  {left / 60:.1f} min left"
+    print(f"\r{line}", end="" if sys.stdout.isatty() else "\n", flush=True)
+
+
+def device_name(device: torch.device) -> str:
+    """What a card says of the machine: the GPU's name, or the number of CPU threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{torch.get_num_threads()} CPU threads"

@@ -1,0 +1,225 @@
+"""Upscaler: picture in, larger picture out. Page, API, command line and evaluation all come through here."""
+
+import itertools
+import math
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from caesr.layers import bleed, from_layers, pil_array, to_layers
+from caesr.model import CAEResNet
+from caesr.resize import resize
+from caesr.tiles import plan, scaled
+
+SMALLEST_TILE = 32
+LARGEST_SCALE = 8.0
+
+Picture = TypeVar("Picture", np.ndarray, Image.Image)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an enlargement has come. The last one carries the result."""
+
+    done: int  # tiles
+    total: int
+    seconds_left: float
+    tile: int  # side in low-res pixels; falls when memory runs out
+    result: np.ndarray | None = None
+
+
+class Upscaler:
+    """Enlarges pictures with a checkpoint, or with a family of them: one a native scale.
+
+    Args:
+        model: a network, or several of different `scale`, all with three channels in and out.
+        device: "auto" (CUDA, else MPS, else CPU) or a torch device.
+        tile: side of a tile in low-res pixels, or "auto" to choose by the free memory.
+    Raises:
+        ValueError: a model that does not take and give RGB, a device that is not there, a tile below 32.
+    """
+
+    def __init__(
+        self,
+        model: CAEResNet | Sequence[CAEResNet],
+        device: str | torch.device = "auto",
+        tile: int | str = "auto",
+    ):
+        models = [model] if isinstance(model, CAEResNet) else list(model)
+        if not models or any((m.config.in_channels, m.config.out_channels) != (3, 3) for m in models):
+            raise ValueError("An Upscaler needs networks with three channels in and three out.")
+        if tile != "auto" and (not isinstance(tile, int) or tile < SMALLEST_TILE):
+            raise ValueError(f"tile={tile!r}: give 'auto' or a whole number from {SMALLEST_TILE} up.")
+        self.device = choose_device(device)
+        self.tile = tile
+        self.models = {
+            m.config.scale: m.eval().to(self.device, memory_format=torch.channels_last)
+            for m in sorted(models, key=lambda m: m.config.scale)
+        }
+
+    def __call__(self, image: Picture, scale: float = 4.0) -> Picture:
+        """Enlarge an image.
+
+        Args:
+            image: (H, W) or (H, W, C) array, uint8 or uint16; C = 1 grey, 2 grey and alpha, 3 RGB,
+                4 RGB and alpha. Or a PIL image.
+            scale: 1.0 to 8.0, any number.
+        Returns:
+            The same kind: (round(H·scale), round(W·scale), C), same dtype; or a PIL image.
+        Raises:
+            ValueError: the image or the scale is not as above.
+        """
+        if isinstance(image, Image.Image):
+            return Image.fromarray(self(pil_array(image), scale))
+        *_, last = self.stream(image, scale)
+        assert last.result is not None
+        return last.result
+
+    def stream(self, image: np.ndarray, scale: float = 4.0) -> Iterator[Progress]:
+        """`__call__` as a generator: yields after every tile, at last with the result.
+
+        Closing the generator cancels: nothing runs on, nothing is kept.
+        """
+        route = self.route(scale)
+        colour, alpha = to_layers(image)
+        height, width = colour.shape[-2:]
+        size = round(height * scale), round(width * scale)
+        opaque = alpha is None or bool((alpha == alpha[:, :1, :1]).all())
+        clock = _Clock(self.count_tiles(height, width, scale) * (1 if opaque else 2))
+        if alpha is not None:
+            colour = bleed(colour, alpha)
+        colour = yield from self._enlarge(colour, route, size, scale, clock)
+        if alpha is not None and opaque:
+            alpha = alpha[:, :1, :1].expand(1, *size)
+        elif alpha is not None:
+            grey = yield from self._enlarge(alpha.expand(3, -1, -1), route, size, scale, clock)
+            alpha = grey.mean(dim=0, keepdim=True)
+        result = from_layers(colour, alpha, like=image)
+        yield Progress(clock.total, clock.total, 0.0, clock.tile, result)
+
+    def route(self, scale: float) -> list[CAEResNet]:
+        """The model of each pass: one if its native scale reaches `scale`, else two that do together.
+
+        Raises:
+            ValueError: the scale is out of bounds, or beyond what two passes of these models reach.
+        """
+        if not 1 <= scale <= LARGEST_SCALE:  # NaN fails too
+            raise ValueError(f"scale={scale}: choose from 1 to {LARGEST_SCALE:g}.")
+        natives = sorted(self.models)
+        ways = [(native,) for native in natives]
+        ways += list(itertools.combinations_with_replacement(natives, 2))
+        ways = [way for way in ways if math.prod(way) >= scale]
+        if not ways:
+            raise ValueError(f"scale={scale}: two passes of this model reach {natives[-1] ** 2} at most.")
+        best = min(ways, key=lambda way: (len(way), math.prod(way)))
+        return [self.models[native] for native in best]
+
+    def count_tiles(self, height: int, width: int, scale: float) -> int:
+        """How many tiles a picture of this size takes at this scale, all passes together."""
+        count = 0
+        for model in self.route(scale):
+            count += len(plan(height, width, self.tile_side(model), model.halo, model.stride))
+            height, width = height * model.config.scale, width * model.config.scale
+        return count
+
+    def tile_side(self, model: CAEResNet) -> int:
+        """The side of a tile for this model, in low-res pixels."""
+        return choose_tile(model, self.device) if self.tile == "auto" else int(self.tile)
+
+    def _enlarge(
+        self, layer: Tensor, route: list[CAEResNet], size: tuple[int, int], scale: float, clock: "_Clock"
+    ) -> Generator[Progress, None, Tensor]:
+        """A layer (3, H, W) in [0, 1] through every pass, then reduced to (3, *size)."""
+        for model in route:
+            layer = yield from self._pass(model, layer, clock)
+        native = math.prod(model.config.scale for model in route)
+        return layer if native == scale else resize(layer, scale / native, size).clamp_(0, 1)
+
+    def _pass(self, model: CAEResNet, layer: Tensor, clock: "_Clock") -> Generator[Progress, None, Tensor]:
+        """A layer (3, H, W) through one model, tile by tile -> (3, sH, sW) in [0, 1], on the CPU."""
+        s, (height, width) = model.config.scale, layer.shape[-2:]
+        output = torch.empty(3, height * s, width * s)
+        side = self.tile_side(model)
+        todo = plan(height, width, side, model.halo, model.stride)
+        while todo:
+            rows, columns = todo[0].rows, todo[0].columns
+            try:
+                y = self._run(model, layer[:, rows.seen, columns.seen])
+            except RuntimeError as error:
+                if not out_of_memory(error) or side <= SMALLEST_TILE:
+                    raise
+                side = max(SMALLEST_TILE, side // 2)  # and this pass begins again: no seam, no gap
+                smaller = plan(height, width, side, model.halo, model.stride)
+                clock.total += len(smaller) - len(todo)
+                todo = smaller
+                continue
+            kept = y[:, scaled(rows.kept, s), scaled(columns.kept, s)]
+            output[:, scaled(rows.made, s), scaled(columns.made, s)] = kept
+            todo.pop(0)
+            yield clock.tick(side)
+        return output
+
+    @torch.inference_mode()
+    def _run(self, model: CAEResNet, x: Tensor) -> Tensor:
+        """One tile (3, h, w) through the network, on its device -> (3, sh, sw) in [0, 1], on the CPU."""
+        batch = x[None].to(self.device).contiguous(memory_format=torch.channels_last)
+        return model(batch)[0].clamp(0, 1).cpu()
+
+
+class _Clock:
+    """Counts tiles and guesses how long the rest will take."""
+
+    def __init__(self, total: int):
+        self.done, self.total, self.tile, self.began = 0, total, 0, time.monotonic()
+
+    def tick(self, tile: int) -> Progress:
+        self.done, self.tile = self.done + 1, tile
+        left = (time.monotonic() - self.began) / self.done * (self.total - self.done)
+        return Progress(self.done, self.total, left, tile)
+
+
+def choose_device(name: str | torch.device = "auto") -> torch.device:
+    """The device of that name; "auto": CUDA where there is one, else MPS, else the CPU.
+
+    Raises:
+        ValueError: there is no such device here.
+    """
+    here = ["cpu"]
+    if torch.backends.mps.is_available():
+        here.insert(0, "mps")
+    if torch.cuda.is_available():
+        here.insert(0, "cuda")
+    if name == "auto":
+        return torch.device(here[0])
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"device={name!r} is not known. Here there is: {', '.join(here)}.") from error
+    if device.type not in here:
+        raise ValueError(f"device={str(name)!r} is not available. Here there is: {', '.join(here)}.")
+    return device
+
+
+def choose_tile(model: CAEResNet, device: torch.device) -> int:
+    """A side in low-res pixels that fits half of the memory free on the device, from 128 to 1024.
+
+    On a CPU 512: larger tiles save no more work, and leave the caches.
+    """
+    if device.type != "cuda":
+        return 512
+    free, _ = torch.cuda.mem_get_info(device)
+    config = model.config
+    pixel = config.scale**2 if config.upsampling == "pre" else 1
+    widest = 6 * config.widths[0] * pixel + 4 * 3 * config.scale**2  # float32 values alive at once
+    return int(min(1024, max(128, math.sqrt(free / 2 / (4 * widest)) // 64 * 64)))
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch failed for want of memory, on a GPU or on the host."""
+    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)

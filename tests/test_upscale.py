@@ -1,0 +1,175 @@
+"""The Upscaler: tiles do not show, any scale, any kind of picture, and it stops when told."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from caesr import CAEResNet, Upscaler
+from caesr.layers import bleed
+from caesr.resize import resize_image
+from caesr.upscale import SMALLEST_TILE, choose_device
+from tests.conftest import small
+
+SIDE = st.integers(1, 150)
+NETWORKS = {
+    "zoo": [small(scale) for scale in (2, 3, 4)],
+    "sum": [small(scale, skips="sum", widths=(4, 8, 8), encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1)) for scale in (3,)],
+    "article": [CAEResNet(scale=3, upsampling="pre", widths=(8, 16)), CAEResNet(scale=2, upsampling="pre", widths=(8, 16))],
+}
+
+
+@settings(max_examples=40, deadline=None)
+@given(SIDE, SIDE, st.integers(SMALLEST_TILE, 120), st.sampled_from(sorted(NETWORKS)), st.data())
+def test_tiles_give_what_the_whole_picture_gives(height, width, tile, name, data):
+    network = data.draw(st.sampled_from(NETWORKS[name])).eval()
+    x = torch.rand(3, height, width, generator=torch.Generator().manual_seed(height * 1000 + width))
+    tiled, whole = Upscaler(network, "cpu", tile), Upscaler(network, "cpu", 4096)
+    image = (x * 65535).permute(1, 2, 0).numpy().astype(np.uint16)  # 16 bits, to see small differences
+    difference = np.abs(tiled(image, network.config.scale).astype(int) - whole(image, network.config.scale))
+    assert difference.max() <= 1e-4 * 65535
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.floats(1, 8))
+def test_any_scale_from_1_to_8_gives_exactly_the_size_asked_for(height, width, scale):
+    upscaler = Upscaler(NETWORKS["zoo"], "cpu")
+    assert upscaler(np.zeros((height, width, 3), np.uint8), scale).shape == (round(height * scale), round(width * scale), 3)
+
+
+@pytest.mark.parametrize(
+    ("scale", "natives"),
+    [(1, [2]), (2, [2]), (2.01, [3]), (3.5, [4]), (4, [4]), (4.05, [2, 3]), (6, [2, 3]), (7, [2, 4]), (8, [2, 4])],
+)
+def test_the_nearest_native_scale_at_or_above_is_taken_and_two_passes_above_4(family, scale, natives):
+    assert [model.config.scale for model in Upscaler(family, "cpu").route(scale)] == natives
+
+
+@pytest.mark.parametrize("scale", [0, 0.99, 8.01, -2, float("nan"), float("inf")])
+def test_a_scale_that_cannot_be_is_refused(family, scale):
+    with pytest.raises(ValueError, match="scale"):
+        Upscaler(family, "cpu")(np.zeros((8, 8, 3), np.uint8), scale)
+
+
+def test_a_single_checkpoint_says_how_far_it_reaches():
+    with pytest.raises(ValueError, match="4 at most"):
+        Upscaler(small(2), "cpu").route(5)
+
+
+@pytest.mark.parametrize("channels", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_grey_colour_alpha_and_16_bits_come_out_as_they_went_in(family, photograph, channels, kind):
+    image = photograph[:60, :70].astype(kind) * (1 if kind == np.uint8 else 257)
+    grey, alpha = image[:, :, :1], image[:, :, 1:2]
+    image = [grey[:, :, 0], grey, np.dstack([grey, alpha]), image, np.dstack([image, alpha])][channels]
+    output = Upscaler(family, "cpu")(image, 2)
+    assert output.dtype == kind
+    assert output.shape == (120, 140, *image.shape[2:])
+    error = np.abs(resize_image(np.atleast_3d(output >> (0 if kind == np.uint8 else 8)).astype(np.uint8), 0.5).astype(int)
+                   - np.atleast_3d(image >> (0 if kind == np.uint8 else 8)))  # fmt: skip
+    assert np.median(error) < 40  # the untrained network adds something to its bicubic enlargement, not chaos
+
+
+def test_16_bits_keep_more_than_256_levels(family):
+    ramp = np.linspace(20000, 24000, 100 * 40).reshape(40, 100, 1).repeat(3, axis=2).astype(np.uint16)
+    assert len(np.unique(Upscaler(family, "cpu")(ramp, 2))) > 1000
+
+
+def test_a_pil_image_comes_back_as_one(family, photograph):
+    image = Image.fromarray(photograph[:40, :50])
+    output = Upscaler(family, "cpu")(image, 2)
+    assert (output.mode, output.size) == ("RGB", (100, 80))
+    assert np.array_equal(np.array(output), Upscaler(family, "cpu")(photograph[:40, :50], 2))
+
+
+def test_the_same_call_gives_the_same_bytes(family, photograph):
+    upscaler = Upscaler(family, "cpu", 64)
+    assert np.array_equal(upscaler(photograph, 2.5), upscaler(photograph, 2.5))
+
+
+def test_black_behind_a_transparent_area_leaves_no_dark_fringe():
+    white = np.full((40, 40, 4), 255, np.uint8)
+    white[:, 20:] = 0  # transparent, and black as many programs store it
+    identity = small(2)
+    torch.nn.init.zeros_(identity.decoder[-1].weight)
+    torch.nn.init.zeros_(identity.decoder[-1].bias)  # now it is bicubic
+    output = Upscaler(identity, "cpu")(white, 2)
+    assert output[:, :, :3][output[:, :, 3] > 0].min() == 255
+    assert output[:, 44:, 3].max() == 0
+
+
+def test_hidden_colours_are_filled_from_the_nearest_visible_ones():
+    colour, alpha = torch.zeros(3, 16, 16), torch.zeros(1, 16, 16)
+    colour[0, :, :4], alpha[:, :, :4] = 1.0, 0.5
+    filled = bleed(colour, alpha)
+    assert torch.equal(filled[:, :, :4], colour[:, :, :4])
+    assert filled[0].min() > 0.99
+    assert filled[1:].max() == 0
+
+
+def test_progress_counts_tiles_up_to_the_result(family, photograph):
+    upscaler = Upscaler(family, "cpu", 64)
+    steps = list(upscaler.stream(photograph, 5))  # 2 x 3: two passes
+    *tiles, last = steps
+    assert [step.done for step in tiles] == list(range(1, len(tiles) + 1))
+    assert {step.total for step in steps} == {upscaler.count_tiles(*photograph.shape[:2], 5)} == {len(tiles)}
+    assert all(step.result is None for step in tiles)
+    assert last.result.shape == (750, 1130, 3)
+
+
+def test_closing_the_stream_stops_the_work(family, photograph, monkeypatch):
+    upscaler, runs = Upscaler(family, "cpu", 32), []
+    run = Upscaler._run
+    monkeypatch.setattr(Upscaler, "_run", lambda self, model, x: runs.append(1) or run(self, model, x))
+    stream = upscaler.stream(photograph, 4)
+    next(stream)
+    next(stream)
+    stream.close()
+    assert len(runs) == 2
+
+
+def test_when_memory_runs_out_the_tile_is_halved_and_the_result_is_the_same(family, photograph, monkeypatch):
+    expected = Upscaler(family, "cpu", 128)(photograph, 2)
+    run = Upscaler._run
+
+    def small_memory(self, model, x):
+        if x.shape[-1] * x.shape[-2] > 100 * 100:
+            raise torch.OutOfMemoryError("no more")
+        return run(self, model, x)
+
+    monkeypatch.setattr(Upscaler, "_run", small_memory)
+    *_, last = Upscaler(family, "cpu", 128).stream(photograph, 2)
+    assert last.tile < 128
+    assert np.abs(last.result.astype(int) - expected).max() <= 1
+
+
+def test_an_error_that_is_not_memory_is_not_swallowed(family, photograph, monkeypatch):
+    def broken(self, model, x):
+        raise RuntimeError("a kernel failed")
+
+    monkeypatch.setattr(Upscaler, "_run", broken)
+    with pytest.raises(RuntimeError, match="a kernel failed"):
+        Upscaler(family, "cpu")(photograph, 2)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 5), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros(4, np.uint8)],
+)
+def test_an_array_that_is_no_picture_is_refused(family, image):
+    with pytest.raises(ValueError, match="An image of"):
+        Upscaler(family, "cpu")(image, 2)
+
+
+def test_what_an_upscaler_cannot_use_is_refused_in_words():
+    with pytest.raises(ValueError, match="three channels"):
+        Upscaler(CAEResNet(1, 1), "cpu")
+    with pytest.raises(ValueError, match="tile=8"):
+        Upscaler(small(2), "cpu", 8)
+    with pytest.raises(ValueError, match="is not known"):
+        choose_device("toaster")
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="not available"):
+            choose_device("cuda")

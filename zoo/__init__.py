@@ -1,0 +1,5 @@
+"""The zoo: CAESR's checkpoints, where they are and how they come."""
+
+from zoo.catalogue import Entry, ZooError, fetch, info, load, load_family, names
+
+__all__ = ["Entry", "ZooError", "fetch", "info", "load", "load_family", "names"]

@@ -1,0 +1,87 @@
+"""A checkpoint's model card, rendered from the catalogue and from what its header says of its training."""
+
+from pathlib import Path
+
+from caesr import checkpoint
+from zoo.catalogue import Entry
+
+TEMPLATE = """\
+---
+license: apache-2.0
+library_name: caesr
+pipeline_tag: image-to-image
+tags:
+- super-resolution
+- image-upscaling
+- convolutional-autoencoder
+{base_model}---
+
+# {name}
+
+{purpose}
+
+A CAE-ResNet: a convolutional autoencoder of residual blocks that enlarges photographs {scale} times.
+{parameters:,} parameters, {megabytes:.1f} MB.
+
+## Use
+
+```python
+from caesr import CAEResNet, Upscaler
+from PIL import Image
+
+model = CAEResNet.from_pretrained("{name}")
+Upscaler(model)(Image.open("photo.jpg"), scale={scale}).save("photo_{scale}x.png")
+```
+
+    python -m caesr upscale photo.jpg -o large --model {name} --scale {scale}
+
+## Measured
+
+Means over the pictures of each set, reduced {scale} times by MATLAB's bicubic; PSNR and SSIM on Y (BT.601)
+with a border of {scale} pixels cut off. `python -m caesr evaluate --model {name} --data FOLDER` repeats it.
+
+{figures}
+
+## Trained
+
+{trained}
+
+## Limits
+
+It was trained on clean pictures reduced by bicubic. On JPEG traces, noise or blur it keeps and may sharpen
+them. Text and faces of a few pixels do not come back. The test sets were never trained on.
+"""
+
+
+def write(entry: Entry, folder: Path) -> None:
+    """Write README.md into the checkpoint's folder."""
+    checkpoint.replace(folder / "README.md", render(entry, checkpoint.read_facts(folder)).encode())
+
+
+def render(entry: Entry, facts: dict) -> str:
+    """The card as Markdown with the Hub's front matter."""
+    rows = ["| test set | PSNR (dB) | SSIM |", "|---|---|---|"]
+    rows += [f"| {data} | {m['psnr_y']:.2f} | {m['ssim_y']:.4f} |" for data, m in entry.figures.items()]
+    return TEMPLATE.format(
+        name=entry.name,
+        purpose=entry.purpose,
+        scale=entry.scale,
+        parameters=entry.parameters,
+        megabytes=entry.size / 1e6,
+        base_model=f"base_model: {entry.base_model}\n" if entry.base_model else "",
+        figures="\n".join(rows) if entry.figures else "Not measured yet.",
+        trained=trained(entry, facts),
+    )
+
+
+def trained(entry: Entry, facts: dict) -> str:
+    """What was trained, how long and on what, in sentences."""
+    if not facts:
+        return "Nothing is recorded."
+    began = f"From the weights of {entry.base_model}. " if entry.base_model else ""
+    return (
+        f"{began}{facts['steps']:,} steps of {facts['batch']} crops of {facts['patch']}×{facts['patch']} "
+        f"low-resolution pixels in {facts['seconds'] / 60:.0f} minutes on {facts['device']}, by "
+        f"`zoo/recipes/{entry.name}.toml`, which says the rest: freely licensed photographs and BSDS500's "
+        "training and test pictures, losses, rates."
+    )

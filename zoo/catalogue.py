@@ -1,0 +1,153 @@
+"""The catalogue: one entry a checkpoint, what its family is for, where its files are.
+
+catalogue.json is written by `python -m zoo add` from the checkpoint folders and the measured results;
+nobody types a hash or a figure.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from caesr import CAEResNet, checkpoint
+
+HERE = Path(__file__).parent
+CATALOGUE, CHECKPOINTS = HERE / "catalogue.json", HERE / "checkpoints"
+
+FAMILIES = {  # in the order in which they are offered
+    "lite": "Clean pictures, at once on any CPU.",
+    "base": "Clean pictures, faithful; the default where a second more does not matter.",
+    "large": "Clean pictures, the highest fidelity; wants a GPU.",
+    "texture": "Fine texture: fabric, foliage, hair. Invents detail.",
+    "photo": "Pictures as they come: JPEG traces, noise, blur.",
+    "seed": "The founding article's network: the point of reference.",
+}
+
+
+class ZooError(LookupError):
+    """No such checkpoint, or not the one it should be; the message says what there is or what to do."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One checkpoint of the catalogue."""
+
+    name: str  # caesr-FAMILY-xSCALE
+    family: str
+    scale: int  # native
+    parameters: int
+    size: int  # of model.safetensors, in bytes
+    sha256: dict[str, str]  # of config.json and model.safetensors
+    licence: str = "Apache-2.0"
+    base_model: str = ""  # the checkpoint it was trained from
+    figures: dict[str, dict[str, float]] = field(default_factory=dict)  # test set -> measure -> mean
+
+    def __post_init__(self) -> None:
+        if self.family not in FAMILIES or self.name != f"caesr-{self.family}-x{self.scale}":
+            raise ValueError(f"catalogue.json: {self.name} is not caesr-FAMILY-xSCALE of a known family.")
+
+    @property
+    def purpose(self) -> str:
+        """What its family is for, in one line."""
+        return FAMILIES[self.family]
+
+
+def read() -> dict[str, Entry]:
+    """Every entry by name: families in their order, each from its smallest scale up."""
+    entries = [Entry(**values) for values in json.loads(CATALOGUE.read_text())]
+    order = list(FAMILIES)
+    entries.sort(key=lambda entry: (order.index(entry.family), entry.scale))
+    return {entry.name: entry for entry in entries}
+
+
+def write(entries: dict[str, Entry]) -> None:
+    """Replace catalogue.json."""
+    values = [asdict(entry) for entry in entries.values()]
+    checkpoint.replace(CATALOGUE, (json.dumps(values, indent=1) + "\n").encode())
+
+
+def describe(folder: Path, figures: dict[str, dict[str, float]]) -> Entry:
+    """The entry of a checkpoint folder named caesr-FAMILY-xSCALE.
+
+    Raises:
+        CheckpointError: the folder does not hold a sound checkpoint.
+        ValueError: its name is not as above, or contradicts its config.
+    """
+    model = checkpoint.load(folder)
+    _, family, scale = folder.name.split("-")
+    if scale != f"x{model.config.scale}":
+        raise ValueError(f"{folder.name}: its config says scale {model.config.scale}.")
+    return Entry(
+        name=folder.name,
+        family=family,
+        scale=model.config.scale,
+        parameters=sum(p.numel() for p in model.parameters()),
+        size=(folder / checkpoint.WEIGHTS).stat().st_size,
+        sha256={name: sha256(folder / name) for name in (checkpoint.CONFIG, checkpoint.WEIGHTS)},
+        base_model=checkpoint.read_facts(folder).get("base_model", ""),
+        figures=figures,
+    )
+
+
+def sha256(file: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def names() -> list[str]:
+    """The names of all checkpoints."""
+    return list(read())
+
+
+def info(name: str) -> Entry:
+    """What the catalogue knows of a checkpoint.
+
+    Raises:
+        ZooError: there is none of that name.
+    """
+    entries = read()
+    if name not in entries:
+        raise ZooError(f"There is no checkpoint {name!r}. There is: {', '.join(entries)}.")
+    return entries[name]
+
+
+def fetch(name: str) -> Path:
+    """The folder of a checkpoint, its hashes verified.
+
+    Args:
+        name: a checkpoint of the catalogue, or a folder (taken as it is).
+    Raises:
+        ZooError: there is none of that name, or its files are not those of the catalogue.
+    """
+    if Path(name).is_dir():
+        return Path(name)
+    entry = info(name)
+    folder = CHECKPOINTS / name
+    for file, expected in entry.sha256.items():
+        if not (folder / file).is_file() or sha256(folder / file) != expected:
+            raise ZooError(f"{folder / file} is missing or damaged. Install CAESR again.")
+    return folder
+
+
+def load(name: str) -> CAEResNet:
+    """The network of a checkpoint, on the CPU, in eval mode.
+
+    Raises:
+        ZooError, CheckpointError: as `fetch`, and `CAEResNet.from_pretrained`.
+    """
+    return checkpoint.load(fetch(name))
+
+
+def load_family(name: str) -> list[CAEResNet]:
+    """What an `Upscaler` needs: every scale of a family, or the one checkpoint or folder of that name.
+
+    Raises:
+        ZooError, CheckpointError: as `load`.
+    """
+    members = [entry.name for entry in read().values() if entry.family == name]
+    if not members and not Path(name).is_dir() and name not in names():
+        families = dict.fromkeys(entry.family for entry in read().values())
+        there_is = ", ".join([*families, *names()])
+        raise ZooError(f"There is no family, checkpoint or folder {name!r}. There is: {there_is}.")
+    return [load(member) for member in members or [name]]
