@@ -28,7 +28,7 @@ FAMILIES = list(dict.fromkeys(entry.family for entry in ENTRIES.values()))
 EXAMPLES = sorted(Path(__file__).parent.glob("examples/*.png"))
 DEVICE = threading.Lock()  # one enlargement at a time, whatever becomes of the queue
 HOUR = 3600
-CSS = ".gradio-container {max-width: 1280px !important} footer {opacity: .6}"
+CSS = ".gradio-container {max-width: 1280px !important; margin: 0 auto !important}"
 
 log = logging.getLogger("caesr.page")
 
@@ -55,16 +55,15 @@ def work(source: Path, target: Path, model: str, scale: float, tile: int | str) 
 
 
 def describe(model: str, scale: float, request: gr.Request) -> str:
-    """What the chosen model is for, and what it measured."""
+    """Which checkpoints the chosen family and scale take, their size and measured PSNR."""
     route = [network.config.scale for network in upscaler(model, "auto").route(scale)]
     names = [f"caesr-{model}-x{native}" for native in route]
-    purpose = say(request, model)
     if len(names) > 1:
-        return say(request, "passes", purpose=purpose, name=" + ".join(names), passes=len(names))
+        return say(request, "passes", name=" + ".join(names), passes=len(names))
     entry = ENTRIES[names[0]]
     psnr = entry.figures.get("Set5", {}).get("psnr_y")
     measured = f"{psnr:.2f}" if psnr else "–"
-    return say(request, "model_facts", purpose=purpose, name=entry.name, megabytes=entry.size / 1e6, psnr=measured)
+    return say(request, "model_facts", name=entry.name, megabytes=entry.size / 1e6, psnr=measured)
 
 
 def facts(file: str | None, scale: float, request: gr.Request) -> str:
@@ -169,7 +168,13 @@ def page() -> gr.Blocks:
                 model = gr.Radio(FAMILIES, value=FAMILIES[0], label=LABELS("model"), elem_id="model")
                 about_model = gr.Markdown(elem_id="about-model")
                 scale = gr.Slider(
-                    1, LARGEST_SCALE, 4, step=0.05, label=LABELS("scale"), info=LABELS("scale_info"), elem_id="scale"
+                    1,
+                    LARGEST_SCALE,
+                    4,
+                    step=0.05,
+                    label=LABELS("scale"),
+                    info=LABELS("scale_info"),
+                    elem_id="scale",
                 )
                 tile = gr.Slider(
                     SMALLEST_TILE, 2048, 512, step=32, label=LABELS("tile"), info=LABELS("tile_info"), elem_id="tile",
@@ -211,10 +216,14 @@ def page() -> gr.Blocks:
 
 def main() -> None:
     """Serve the page; GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say where."""
-    logging.basicConfig(level=logging.INFO)
+    logging.basicConfig(level=logging.WARNING)
     fonts = [gr.themes.GoogleFont("Source Sans Pro", weights=(400, 700)), "system-ui", "sans-serif"]
     page().launch(
-        theme=gr.themes.Default(primary_hue="teal", font=fonts), css=CSS, i18n=LABELS, max_file_size="200mb", show_error=True
+        theme=gr.themes.Default(primary_hue="teal", font=fonts),
+        css=CSS,
+        i18n=LABELS,
+        max_file_size="200mb",
+        show_error=True,
     )
 
 

@@ -1,7 +1,8 @@
 """How should a fixed amount of work be split between full resolution and the latent?
 
-Trains every candidate for the same wall time on the same cores, then measures PSNR (×4) and
-milliseconds in one process, turn by turn, since machines are noisy.
+Every candidate gets the same training time: one thread's, in steps counted out beforehand from steps
+timed turn by turn, so that a machine's moods fall on all alike. Then PSNR (×4) and milliseconds are
+measured in one process, again by turns.
 
     python benchmarks/sweep.py --group split --minutes 3
 
@@ -24,8 +25,9 @@ import numpy as np
 import torch
 
 from caesr import CAEResNet, checkpoint
-from caesr.evaluate import evaluate
-from caesr.training.recipe import data_folder
+from caesr.evaluate import Enlarge, evaluate
+from caesr.training.recipe import data_folder, read_recipe
+from caesr.training.train import Run
 
 RESULTS = Path(__file__).parent / "results"
 SR = {"scale": 4, "skips": "fuse", "global_residual": True}
@@ -35,6 +37,7 @@ def net(widths: list[int], encoder: list[int], decoder: list[int], **more: objec
     return SR | {"widths": widths, "encoder_blocks": encoder, "decoder_blocks": decoder} | more
 
 
+LITE = {"model": net([32, 64], [3, 1], [3])}
 GROUPS: dict[str, dict[str, dict]] = {
     "split": {  # about 150 kMAC an input pixel each; the share at full resolution falls down the list
         "plain 48": {"model": net([48], [3], [])},
@@ -46,6 +49,13 @@ GROUPS: dict[str, dict[str, dict]] = {
         "32/64, 2+3+2": {"model": net([32, 64], [2, 3], [2])},
         "32/64, 1+5+1": {"model": net([32, 64], [1, 5], [1])},
         "32/64, 0+7+0": {"model": net([32, 64], [0, 7], [0])},
+    },
+    "optimiser": {  # the family that was chosen, by Muon and by Adam at several rates
+        **{f"Muon {rate}": {"muon_rate": rate} | LITE for rate in (0.005, 0.01, 0.02)},
+        **{f"Adam {rate}": {"muon_rate": 0, "adam_rate": rate} | LITE for rate in (0.001, 0.003, 0.006)},
+    },
+    "join": {  # how the encoder's levels join the decoder's
+        skips: {"model": LITE["model"] | {"skips": skips}} for skips in ("none", "sum", "fuse")
     },
 }
 
@@ -59,27 +69,54 @@ def toml(recipe: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def train_all(candidates: dict[str, dict], minutes: float, jobs: int, folder: Path) -> None:
+def path(folder: Path, name: str, suffix: str = "") -> Path:
+    """Where a candidate is trained, and the recipe and the log beside it."""
+    return folder / (name.replace("/", "-").replace(" ", "") + suffix)
+
+
+def count_steps(candidates: dict[str, dict], folder: Path, minutes: float) -> dict[str, int]:
+    """How many steps of each candidate fit into so many minutes of one thread."""
+    torch.set_num_threads(1)
+    runs = {}
+    for name, candidate in candidates.items():
+        file = path(folder, name, ".toml")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(toml({"data": ["train/bsds400"], "steps": 1} | candidate))
+        runs[name] = Run(read_recipe(file), path(folder, name), torch.device("cpu"))
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(12):
+        for name, run in runs.items():
+            began = time.perf_counter()
+            run.advance()
+            times[name].append(time.perf_counter() - began)
+    return {name: round(60 * minutes / statistics.median(values[2:])) for name, values in times.items()}
+
+
+def train_all(candidates: dict[str, dict], steps: dict[str, int], jobs: int, folder: Path) -> None:
     """Train every candidate in a process of one thread, `jobs` at a time."""
-    waiting, running = list(candidates), []
+    waiting = list(candidates)
+    running: list[subprocess.Popen[bytes]] = []
     while waiting or running:
         running = [process for process in running if process.poll() is None]
         if waiting and len(running) < jobs:
             name = waiting.pop(0)
-            out = folder / name.replace("/", "-").replace(" ", "")
-            out.mkdir(parents=True, exist_ok=True)
-            recipe = {"data": ["train/photos", "train/bsds400"], "minutes": minutes} | candidates[name]
-            (out / "recipe.toml").write_text(toml(recipe))
-            command = [sys.executable, "-m", "caesr", "train", str(out / "recipe.toml"), "--out", str(out)]
-            with (out / "stdout").open("w") as log:
+            out = path(folder, name)
+            recipe = {"data": ["train/photos", "train/bsds400"], "steps": steps[name]} | candidates[name]
+            file = path(folder, name, ".toml")
+            file.write_text(toml(recipe))
+            command = [sys.executable, "-m", "caesr", "train", str(file), "--out", str(out)]
+            with path(folder, name, ".log").open("w") as log:
                 process = subprocess.Popen(
-                    [*command, "--device", "cpu"], stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"}
+                    [*command, "--device", "cpu"],
+                    stdout=log,
+                    stderr=log,
+                    env=os.environ | {"OMP_NUM_THREADS": "1"},
                 )
             running.append(process)
         time.sleep(0.5)
 
 
-def enlarger(model: CAEResNet):
+def enlarger(model: CAEResNet) -> Enlarge:
     @torch.inference_mode()
     def enlarge(lr: np.ndarray) -> np.ndarray:
         x = torch.from_numpy(lr).permute(2, 0, 1)[None].float().div(255)
@@ -113,14 +150,17 @@ def main() -> None:
     candidates = GROUPS[arguments.group]
     folder = arguments.runs / arguments.group
     if not arguments.only_measure:
-        train_all(candidates, arguments.minutes, arguments.jobs, folder)
-    models = {name: checkpoint.load(folder / name.replace("/", "-").replace(" ", "")) for name in candidates}
+        threads = torch.get_num_threads()
+        steps = count_steps(candidates, folder, arguments.minutes)
+        torch.set_num_threads(threads)
+        train_all(candidates, steps, arguments.jobs, folder)
+    models = {name: checkpoint.load(path(folder, name)) for name in candidates}
     speed = milliseconds(models)
     rows = []
     for name, model in models.items():
         row = {"name": name, "parameters": sum(p.numel() for p in model.parameters())}
         row |= {"milliseconds": round(speed[name], 1), "config": asdict(model.config)}
-        row["steps"] = checkpoint.read_facts(folder / name.replace("/", "-").replace(" ", ""))["steps"]
+        row["steps"] = checkpoint.read_facts(path(folder, name))["steps"]
         for data in ("Set5", "Set14"):
             scores = evaluate(enlarger(model), data_folder() / "test" / data, model.config.scale)
             row[data] = round(statistics.mean(score.psnr_y for score in scores), 3)
@@ -131,7 +171,9 @@ def main() -> None:
     (RESULTS / f"sweep-{arguments.group}.json").write_text(json.dumps(result, indent=1) + "\n")
     print("| network | parameters | ms | steps | Set5 | Set14 |\n|---|---|---|---|---|---|")
     for r in rows:
-        print(f"| {r['name']} | {r['parameters']:,} | {r['milliseconds']} | {r['steps']} | {r['Set5']} | {r['Set14']} |")
+        print(
+            f"| {r['name']} | {r['parameters']:,} | {r['milliseconds']} | {r['steps']} | {r['Set5']} | {r['Set14']} |"
+        )
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from caesr.checkpoint import CheckpointError
+from zoo import ZooError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -15,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         return options.run(options)
-    except (CheckpointError, FileNotFoundError, ValueError, RuntimeError) as error:
+    except (CheckpointError, ZooError, FileNotFoundError, ValueError, RuntimeError) as error:
         print(f"caesr: {error}", file=sys.stderr)
         return 2
 

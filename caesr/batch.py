@@ -1,4 +1,4 @@
-"""Picture files in, larger picture files out. The page, the API and the command line call the same function."""
+"""Picture files in, larger picture files out: one function for the page, the API and the command line."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace

@@ -41,7 +41,7 @@ def save(model: CAEResNet, folder: Path, **facts: Any) -> None:
     partial = folder / f".{WEIGHTS}.{os.getpid()}"
     try:
         save_file(tensors, partial, metadata=metadata)
-        os.replace(partial, folder / WEIGHTS)
+        partial.replace(folder / WEIGHTS)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -65,7 +65,7 @@ def load(source: str | Path) -> CAEResNet:
         model.load_state_dict(load_file(folder / WEIGHTS))
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(f"{folder / WEIGHTS} is damaged ({error}). Fetch it again.") from error
-    return model.eval().to(memory_format=torch.channels_last)
+    return model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
 
 
 def read_config(file: Path) -> Config:
@@ -138,6 +138,6 @@ def replace(file: Path, content: bytes) -> None:
     partial = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         partial.write_bytes(content)
-        os.replace(partial, file)
+        partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)

@@ -52,10 +52,8 @@ class Config:
             "scale": self.scale in (1, 2, 3, 4),
             "upsampling": self.upsampling in ("pre", "post"),
             "widths": 1 <= levels <= 5 and all(1 <= w <= 1024 for w in self.widths),
-            "encoder_blocks": len(self.encoder_blocks) == levels
-            and all(0 <= n <= 64 for n in self.encoder_blocks),
-            "decoder_blocks": len(self.decoder_blocks) == levels - 1
-            and all(0 <= n <= 64 for n in self.decoder_blocks),
+            "encoder_blocks": len(self.encoder_blocks) == levels and all(0 <= n <= 64 for n in self.encoder_blocks),
+            "decoder_blocks": len(self.decoder_blocks) == levels - 1 and all(0 <= n <= 64 for n in self.decoder_blocks),
             "skips": self.skips in ("none", "sum", "fuse"),
             "global_residual": not self.global_residual or self.in_channels == self.out_channels,
         }
@@ -87,7 +85,8 @@ class Bicubic(nn.Module):
     def __init__(self, scale: int):
         super().__init__()
         self.scale = scale
-        self.register_buffer("kernel", enlargement_kernel(scale), persistent=False)  # (s², 1, 5, 5)
+        self.kernel: Tensor  # (s², 1, 5, 5)
+        self.register_buffer("kernel", enlargement_kernel(scale), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         b, c, h, w = x.shape
@@ -145,7 +144,7 @@ class CAEResNet(nn.Module):
         return y[..., : size[0], : size[1]]
 
     def encode(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """x: (B, C, H, W) -> the latent (B, Cₙ, H/2ⁿ, W/2ⁿ), and what each level above it ended with."""
+        """x: (B, C, H, W) -> the latent (B, Cₙ, H/2ⁿ, W/2ⁿ), and how each level above it ended."""
         levels: list[Tensor] = []
         for stage in stages(self.encoder, self.config.encoder_blocks):
             x = stage(x)
@@ -182,7 +181,7 @@ class CAEResNet(nn.Module):
 
     @property
     def stride(self) -> int:
-        """A tile that starts at a multiple of this many input pixels meets the layers' strides as the whole does."""
+        """Tiles must start at multiples of this many input pixels, to meet the strides as the whole does."""
         stride = 2 ** (len(self.config.widths) - 1)
         pre = self.config.scale if self.config.upsampling == "pre" else 1
         return stride // math.gcd(stride, pre)
@@ -216,7 +215,7 @@ def stages(layers: nn.Sequential, blocks: tuple[int, ...]) -> Iterator[nn.Sequen
     """Cut a flat Sequential into its levels: an entry convolution, its ReLU, and so many blocks each."""
     start = 0
     for n in blocks:
-        yield layers[start : start + 2 + n]
+        yield nn.Sequential(*list(layers)[start : start + 2 + n])
         start += 2 + n
 
 
@@ -225,10 +224,10 @@ def reach(layer: nn.Module, first: int, last: int) -> tuple[int, int]:
     if isinstance(layer, ResidualBlock):
         return reach(layer.conv1, *reach(layer.conv2, first, last))
     if isinstance(layer, nn.ConvTranspose2d):
-        kernel, stride, padding = layer.kernel_size[0], layer.stride[0], layer.padding[0]
+        kernel, stride, padding = layer.kernel_size[0], layer.stride[0], int(layer.padding[0])
         return -((kernel - 1 - padding - first) // stride), (last + padding) // stride
     if isinstance(layer, nn.Conv2d):
-        kernel, stride, padding = layer.kernel_size[0], layer.stride[0], layer.padding[0]
+        kernel, stride, padding = layer.kernel_size[0], layer.stride[0], int(layer.padding[0])
         return first * stride - padding, last * stride - padding + kernel - 1
     return first, last
 

@@ -58,10 +58,10 @@ class Upscaler:
             raise ValueError(f"tile={tile!r}: give 'auto' or a whole number from {SMALLEST_TILE} up.")
         self.device = choose_device(device)
         self.tile = tile
-        self.models = {
-            m.config.scale: m.eval().to(self.device, memory_format=torch.channels_last)
-            for m in sorted(models, key=lambda m: m.config.scale)
-        }
+        self.models: dict[int, CAEResNet] = {}
+        for m in sorted(models, key=lambda m: m.config.scale):
+            m = m.eval().to(self.device)
+            self.models[m.config.scale] = m.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
 
     def __call__(self, image: Picture, scale: float = 4.0) -> Picture:
         """Enlarge an image.
@@ -112,7 +112,7 @@ class Upscaler:
         if not 1 <= scale <= LARGEST_SCALE:  # NaN fails too
             raise ValueError(f"scale={scale}: choose from 1 to {LARGEST_SCALE:g}.")
         natives = sorted(self.models)
-        ways = [(native,) for native in natives]
+        ways: list[tuple[int, ...]] = [(native,) for native in natives]
         ways += list(itertools.combinations_with_replacement(natives, 2))
         ways = [way for way in ways if math.prod(way) >= scale]
         if not ways:

@@ -1,4 +1,4 @@
-"""What the tests share: real photographs, small networks, and the pictures of $CAESR_DATA where there are any."""
+"""What the tests share: a real photograph, small networks, the pictures of $CAESR_DATA if there are any."""
 
 import os
 from pathlib import Path

@@ -49,7 +49,12 @@ def test_the_articles_network_as_a_checkpoint_of_scale_4_has_the_same_keys():
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(1, 21), st.integers(1, 21), st.sampled_from([1, 2, 3, 4]), st.sampled_from(["none", "sum", "fuse"]))
+@given(
+    st.integers(1, 21),
+    st.integers(1, 21),
+    st.sampled_from([1, 2, 3, 4]),
+    st.sampled_from(["none", "sum", "fuse"]),
+)
 def test_any_size_comes_out_exactly_scale_times_as_large(height, width, scale, skips):
     net = small(scale, widths=(4, 6, 8), encoder_blocks=(1, 0, 1), decoder_blocks=(0, 1), skips=skips)
     assert net(torch.rand(2, 3, height, width)).shape == (2, 3, height * scale, width * scale)

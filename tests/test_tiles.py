@@ -6,7 +6,12 @@ from hypothesis import strategies as st
 
 from caesr.tiles import plan, spans
 
-LENGTH, TILE, HALO, STRIDE = st.integers(1, 500), st.integers(1, 200), st.integers(0, 60), st.sampled_from([1, 2, 3, 4, 8])
+LENGTH, TILE, HALO, STRIDE = (
+    st.integers(1, 500),
+    st.integers(1, 200),
+    st.integers(0, 60),
+    st.sampled_from([1, 2, 3, 4, 8]),
+)
 
 
 @given(LENGTH, TILE, HALO, STRIDE)
@@ -23,7 +28,9 @@ def test_spans_make_every_pixel_once_and_see_as_far_as_the_halo(length, tile, ha
 
 @given(LENGTH, LENGTH, TILE)
 def test_a_plan_covers_the_picture_exactly(height, width, tile):
-    area = sum((t.rows.stop - t.rows.start) * (t.columns.stop - t.columns.start) for t in plan(height, width, tile, 7, 2))
+    area = sum(
+        (t.rows.stop - t.rows.start) * (t.columns.stop - t.columns.start) for t in plan(height, width, tile, 7, 2)
+    )
     assert area == height * width
 
 

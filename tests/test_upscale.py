@@ -16,8 +16,13 @@ from tests.conftest import small
 SIDE = st.integers(1, 150)
 NETWORKS = {
     "zoo": [small(scale) for scale in (2, 3, 4)],
-    "sum": [small(scale, skips="sum", widths=(4, 8, 8), encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1)) for scale in (3,)],
-    "article": [CAEResNet(scale=3, upsampling="pre", widths=(8, 16)), CAEResNet(scale=2, upsampling="pre", widths=(8, 16))],
+    "sum": [
+        small(scale, skips="sum", widths=(4, 8, 8), encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1)) for scale in (3,)
+    ],
+    "article": [
+        CAEResNet(scale=3, upsampling="pre", widths=(8, 16)),
+        CAEResNet(scale=2, upsampling="pre", widths=(8, 16)),
+    ],
 }
 
 
@@ -36,12 +41,26 @@ def test_tiles_give_what_the_whole_picture_gives(height, width, tile, name, data
 @given(st.integers(1, 40), st.integers(1, 40), st.floats(1, 8))
 def test_any_scale_from_1_to_8_gives_exactly_the_size_asked_for(height, width, scale):
     upscaler = Upscaler(NETWORKS["zoo"], "cpu")
-    assert upscaler(np.zeros((height, width, 3), np.uint8), scale).shape == (round(height * scale), round(width * scale), 3)
+    assert upscaler(np.zeros((height, width, 3), np.uint8), scale).shape == (
+        round(height * scale),
+        round(width * scale),
+        3,
+    )
 
 
 @pytest.mark.parametrize(
     ("scale", "natives"),
-    [(1, [2]), (2, [2]), (2.01, [3]), (3.5, [4]), (4, [4]), (4.05, [2, 3]), (6, [2, 3]), (7, [2, 4]), (8, [2, 4])],
+    [
+        (1, [2]),
+        (2, [2]),
+        (2.01, [3]),
+        (3.5, [4]),
+        (4, [4]),
+        (4.05, [2, 3]),
+        (6, [2, 3]),
+        (7, [2, 4]),
+        (8, [2, 4]),
+    ],
 )
 def test_the_nearest_native_scale_at_or_above_is_taken_and_two_passes_above_4(family, scale, natives):
     assert [model.config.scale for model in Upscaler(family, "cpu").route(scale)] == natives
@@ -67,8 +86,8 @@ def test_grey_colour_alpha_and_16_bits_come_out_as_they_went_in(family, photogra
     output = Upscaler(family, "cpu")(image, 2)
     assert output.dtype == kind
     assert output.shape == (120, 140, *image.shape[2:])
-    error = np.abs(resize_image(np.atleast_3d(output >> (0 if kind == np.uint8 else 8)).astype(np.uint8), 0.5).astype(int)
-                   - np.atleast_3d(image >> (0 if kind == np.uint8 else 8)))  # fmt: skip
+    before, after = (np.atleast_3d(x if kind == np.uint8 else x >> 8).astype(np.uint8) for x in (image, output))
+    error = np.abs(resize_image(after, 0.5).astype(int) - before)
     assert np.median(error) < 40  # the untrained network adds something to its bicubic enlargement, not chaos
 
 
@@ -156,7 +175,12 @@ def test_an_error_that_is_not_memory_is_not_swallowed(family, photograph, monkey
 
 @pytest.mark.parametrize(
     "image",
-    [np.zeros((0, 4, 3), np.uint8), np.zeros((4, 4, 5), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros(4, np.uint8)],
+    [
+        np.zeros((0, 4, 3), np.uint8),
+        np.zeros((4, 4, 5), np.uint8),
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros(4, np.uint8),
+    ],
 )
 def test_an_array_that_is_no_picture_is_refused(family, image):
     with pytest.raises(ValueError, match="An image of"):

@@ -29,7 +29,11 @@ def previews(source: Path, result: Path, folder: Path) -> tuple[Path, Path, bool
     if shrink == 1:
         return first, result, True
     after = picture.read(result)
-    return first, picture.write(replace(after, pixels=fitted(after.pixels, size)), folder / "after.png"), False
+    return (
+        first,
+        picture.write(replace(after, pixels=fitted(after.pixels, size)), folder / "after.png"),
+        False,
+    )
 
 
 def fitted(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:

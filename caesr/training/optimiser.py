@@ -34,22 +34,31 @@ class MuonAdamW(torch.optim.Optimizer):
     """Two rules in one optimizer: groups with `muon=True` hold 4-D weights, the others take AdamW."""
 
     def __init__(self, groups: list[dict]):
-        super().__init__(groups, dict(lr=1e-3, betas=(0.9, 0.99), momentum=0.95, eps=1e-8, muon=False))
+        defaults = {
+            "lr": 1e-3,
+            "betas": (0.9, 0.99),
+            "momentum": 0.95,
+            "eps": 1e-8,
+            "decay": 0.0,
+            "muon": False,
+        }
+        super().__init__(groups, defaults)
 
     @torch.no_grad()
-    def step(self, closure=None):  # type: ignore[override]
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Move every parameter by its gradient."""
         for group in self.param_groups:
-            parameters = [p for p in group["params"] if p.grad is not None]
-            (self._muon if group["muon"] else self._adam)(parameters, group)
+            pairs = [(p, p.grad) for p in group["params"] if p.grad is not None]
+            (self._muon if group["muon"] else self._adam)(pairs, group)
 
-    def _muon(self, parameters: list[Tensor], group: dict) -> None:
+    def _muon(self, pairs: list[tuple[Tensor, Tensor]], group: dict) -> None:
         alike: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = defaultdict(list)
-        for p in parameters:
+        for p, gradient in pairs:
             state = self.state[p]
             if not state:
                 state["momentum"] = torch.zeros_like(p)
-            state["momentum"].lerp_(p.grad, 1 - group["momentum"])
-            update = p.grad.lerp(state["momentum"], group["momentum"])  # Nesterov
+            state["momentum"].lerp_(gradient, 1 - group["momentum"])
+            update = gradient.lerp(state["momentum"], group["momentum"])  # Nesterov
             alike[p.shape[0], p[0].numel()].append((p, update.reshape(p.shape[0], -1)))
         for (rows, columns), same in alike.items():  # one batched product for all layers of a shape
             updates = orthogonalise(torch.stack([update for _, update in same]))
@@ -57,16 +66,17 @@ class MuonAdamW(torch.optim.Optimizer):
             for (p, _), update in zip(same, updates, strict=True):
                 p.add_(update.view(p.shape), alpha=-rate)
 
-    def _adam(self, parameters: list[Tensor], group: dict) -> None:
+    def _adam(self, pairs: list[tuple[Tensor, Tensor]], group: dict) -> None:
         beta1, beta2 = group["betas"]
-        for p in parameters:
+        for p, gradient in pairs:
             state = self.state[p]
             if not state:
                 state.update(step=torch.zeros(()), mean=torch.zeros_like(p), square=torch.zeros_like(p))
             state["step"] += 1
-            state["mean"].lerp_(p.grad, 1 - beta1)
-            state["square"].lerp_(p.grad.square(), 1 - beta2)
+            state["mean"].lerp_(gradient, 1 - beta1)
+            state["square"].lerp_(gradient.square(), 1 - beta2)
             step = state["step"].item()
+            p.mul_(1 - group["lr"] * group["decay"])  # 0 here: a network this small never overfits
             scale = (state["square"] / (1 - beta2**step)).sqrt_().add_(group["eps"])
             p.addcdiv_(state["mean"], scale, value=-group["lr"] / (1 - beta1**step))
 

@@ -75,9 +75,7 @@ class Pictures:
         return lr, hr
 
 
-def crop(
-    pixels: Tensor, start: Tensor, width: Tensor, top: Tensor, left: Tensor, side: int, turns: Tensor
-) -> Tensor:
+def crop(pixels: Tensor, start: Tensor, width: Tensor, top: Tensor, left: Tensor, side: int, turns: Tensor) -> Tensor:
     """Gather square crops (B, 3, side, side) in [0, 1] from pictures laid end to end in (N, 3) bytes.
 
     `turns` (3, B): mirror vertically, mirror horizontally, transpose: the eight symmetries of a square.
@@ -109,9 +107,7 @@ def find(folders: Sequence[Path]) -> list[Path]:
     for folder in folders:
         here = sorted(f for f in folder.glob("*") if f.suffix.lower() in SUFFIXES)
         if not here:
-            raise FileNotFoundError(
-                f"No training pictures in {folder}. Set CAESR_DATA to the folder that holds them."
-            )
+            raise FileNotFoundError(f"No training pictures in {folder}. Set CAESR_DATA to the folder that holds them.")
         files += here
     return files
 

@@ -1,7 +1,7 @@
 """What the weights are before the first step."""
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from caesr.model import CAEResNet, ResidualBlock
 
@@ -18,34 +18,43 @@ def identity(model: CAEResNet) -> None:
     Raises:
         ValueError: a level has too few channels for that.
     """
-    for block in (m for m in model.modules() if isinstance(m, ResidualBlock)):
-        block.conv2.weight.zero_()
-        block.conv2.bias.zero_()
-    head, channels = model.decoder[-1], model.config.in_channels
+    *body, head = model.decoder
+    silent: list[nn.Module] = [m.conv2 for m in model.modules() if isinstance(m, ResidualBlock)]
     if model.config.global_residual:
-        head.weight.mul_(0)
-        head.bias.zero_()
+        silent.append(head)
+    for layer in silent:
+        for parameter in layer.parameters():
+            parameter.zero_()
+    if model.config.global_residual:
         return
+    channels = model.config.in_channels
     carried = 1  # pixels of the full resolution that one position carries, as groups of channels
+    straight = [(c, c, 1, 1) for c in range(channels)]
     for layer in model.encoder:
         if isinstance(layer, nn.Conv2d) and layer.stride == (1, 1):
-            _carry(layer.weight, layer.bias, [(c, c, 1, 1) for c in range(channels)])
+            _carry(layer, straight)
         elif isinstance(layer, nn.Conv2d):
-            n = carried * channels
-            places = [(n * (2 * y + x) + c, c, 1 + y, 1 + x) for c in range(n) for y in (0, 1) for x in (0, 1)]
-            _carry(layer.weight, layer.bias, places)
+            _carry(layer, [(wide, narrow, y, x) for narrow, wide, y, x in _square(carried * channels)])
             carried *= 4
-    for layer in list(model.decoder)[:-1]:
+    for layer in body:
         if isinstance(layer, nn.ConvTranspose2d):
             carried //= 4
-            n = carried * channels
-            places = [(c, n * (2 * y + x) + c, 1 + y, 1 + x) for c in range(n) for y in (0, 1) for x in (0, 1)]
-            _carry(layer.weight.transpose(0, 1), layer.bias, places)
-    _carry(head.weight.transpose(0, 1), head.bias, [(c, c, 1, 1) for c in range(channels)])
+            _carry(layer, _square(carried * channels))
+    _carry(head, straight)
 
 
-def _carry(weight: Tensor, bias: Tensor, places: list[tuple[int, int, int, int]]) -> None:
-    """Let the given outputs of a convolution copy one tap each, and nothing else."""
+def _square(n: int) -> list[tuple[int, int, int, int]]:
+    """How n channels of a 2×2 square lie in 4n channels: (one of n, one of 4n, kernel row, column)."""
+    return [(c, n * (2 * y + x) + c, 1 + y, 1 + x) for c in range(n) for y in (0, 1) for x in (0, 1)]
+
+
+def _carry(layer: nn.Module, places: list[tuple[int, int, int, int]]) -> None:
+    """Let some outputs of a convolution copy one input each, and nothing else: (out, in, row, column)."""
+    assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
+    assert layer.bias is not None
+    weight, bias = layer.weight, layer.bias
+    if isinstance(layer, nn.ConvTranspose2d):
+        weight = weight.transpose(0, 1)
     rows = sorted({place[0] for place in places})
     if rows[-1] >= weight.shape[0] or max(place[1] for place in places) >= weight.shape[1]:
         raise ValueError("A level has too few channels to carry the picture through.")

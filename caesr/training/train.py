@@ -45,7 +45,8 @@ class Run:
         start.identity(model)
         if recipe.start:
             start.warm(model, checkpoint.load(recipe.start))
-        self.model = model.to(device, memory_format=torch.channels_last)
+        model = model.to(device)
+        self.model: CAEResNet = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         self.mean = deepcopy(self.model).eval()
         self.optimiser = make_optimiser(self.model, recipe.muon_rate, recipe.adam_rate)
         self.forward: Callable[[Tensor], Tensor] = torch.compile(self.model) if compile else self.model
@@ -93,8 +94,13 @@ class Run:
     def save(self) -> None:
         """Write the checkpoint so far, and all that is needed to go on, each file atomically."""
         recipe = self.recipe
-        facts = dict(name=recipe.name, base_model=recipe.start, steps=self.step, device=device_name(self.device))
-        facts |= dict(seconds=round(self.seconds), batch=recipe.batch, patch=recipe.patch)
+        facts = {
+            "name": recipe.name,
+            "base_model": recipe.start,
+            "batch": recipe.batch,
+            "patch": recipe.patch,
+        }
+        facts |= {"steps": self.step, "seconds": round(self.seconds), "device": device_name(self.device)}
         checkpoint.save(self.mean, self.out, **facts)
         tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
         tensors |= {f"mean.{name}": t for name, t in self.mean.state_dict().items()}
@@ -104,7 +110,7 @@ class Run:
         metadata = {"step": str(self.step), "seconds": repr(self.seconds), "recipe": self._recipe_json()}
         partial = self.out / f".{RESUME}.{os.getpid()}"
         save_file({name: t.contiguous() for name, t in tensors.items()}, partial, metadata=metadata)
-        os.replace(partial, self.out / RESUME)
+        partial.replace(self.out / RESUME)
 
     def resume(self) -> None:
         """Take up what `save` wrote.
@@ -158,7 +164,7 @@ def train(
         run.resume()
     stop = _Stop()
     began, saved, checked = time.monotonic(), time.monotonic(), int(run.progress * checks)
-    seconds_before, ema_loss, psnr = run.seconds, math.nan, math.nan
+    seconds_before, mean_loss, psnr = run.seconds, math.nan, math.nan
     with stop, (out / LOG).open("a" if resume else "w", newline="") as stream:
         log = csv.writer(stream)
         if not resume:
@@ -167,21 +173,21 @@ def train(
             loss = run.advance()
             now = time.monotonic()
             run.seconds = seconds_before + now - began
-            if run.step % 20 == 0:  # reading the loss waits for a GPU, so not at every step
+            if run.step % 20 == 0 or math.isnan(mean_loss):  # not at every step: reading it waits for a GPU
                 value = loss.item()
                 if not math.isfinite(value):
                     raise TrainingError(
-                        f"The loss became {value} at step {run.step}. {out / RESUME} holds the last good state: "
-                        "lower the rates in the recipe and resume it, or start again."
+                        f"The loss became {value} at step {run.step}. {out / RESUME} holds the last good "
+                        "state: resume it with lower rates, or start again."
                     )
-                ema_loss = value if math.isnan(ema_loss) else 0.95 * ema_loss + 0.05 * value
+                mean_loss = value if math.isnan(mean_loss) else 0.95 * mean_loss + 0.05 * value
                 if sys.stdout.isatty():
-                    _show(run, ema_loss, psnr)
+                    _show(run, mean_loss, psnr)
             if int(run.progress * checks) > checked or run.progress >= 1:
                 checked, psnr = int(run.progress * checks), run.validate()
-                log.writerow([run.step, round(run.seconds, 1), f"{ema_loss:.6f}", f"{psnr:.3f}"])
+                log.writerow([run.step, round(run.seconds, 1), f"{mean_loss:.6f}", f"{psnr:.3f}"])
                 stream.flush()
-                _show(run, ema_loss, psnr)
+                _show(run, mean_loss, psnr)
             if now - saved > SAVE_EVERY:
                 run.save()
                 saved = time.monotonic()
@@ -212,8 +218,8 @@ class _Stop:
 def _show(run: Run, loss: float, psnr: float) -> None:
     done = run.progress
     left = run.seconds / max(done, 1e-9) * (1 - done)
-    bar = ("█" * round(20 * done)).ljust(20, "·")
-    line = f"{bar} {100 * done:3.0f} %  step {run.step}  loss {loss:.5f}  psnr {psnr:.2f} dB  {left / 60:.1f} min left"
+    line = ("█" * round(20 * done)).ljust(20, "·") + f" {100 * done:3.0f} %  step {run.step}  loss {loss:.5f}"
+    line += f"  psnr {psnr:.2f} dB  {left / 60:.1f} min left"
     print(f"\r{line}", end="" if sys.stdout.isatty() else "\n", flush=True)
 
 

@@ -1,0 +1,120 @@
+"""The command line, as people call it: a process, its exit code, and what it leaves on the disk."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import zoo
+from caesr import Upscaler
+from tests.conftest import ROOT
+
+CAT = ROOT / "examples" / "cat.png"
+
+
+def caesr(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "caesr", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | environment)
+
+
+def test_a_photograph_comes_out_as_the_library_makes_it(tmp_path):
+    done = caesr("upscale", CAT, "-o", tmp_path / "cat.png", "--scale", 3, "--tile", 64, "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    expected = Upscaler(zoo.load_family("lite"), "cpu", 64)(np.array(Image.open(CAT).convert("RGB")), 3)
+    assert np.array_equal(np.array(Image.open(tmp_path / "cat.png")), expected)
+    assert "1 enlarged, 0 failed" in done.stderr
+
+
+def test_in_a_folder_one_broken_file_stops_none_of_the_others(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    small = Image.open(CAT).convert("RGB").resize((24, 20))
+    small.save(folder / "a.jpg")
+    small.save(folder / "a.png")
+    (folder / "broken.png").write_bytes(CAT.read_bytes()[:3000])
+    (folder / "notes.txt").write_text("not a picture")
+    done = caesr("upscale", folder, tmp_path / "missing.png", "-o", out, "--scale", 2, "--device", "cpu")
+    assert done.returncode == 2
+    assert sorted(file.name for file in out.iterdir()) == ["a_2x.png", "a_png_2x.png"]
+    assert "2 enlarged, 2 failed" in done.stderr
+    assert "broken.png" in done.stderr
+    assert "missing.png" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_format_quality_and_metadata_are_kept(tmp_path):
+    image = Image.open(CAT).convert("RGB").resize((32, 20))
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "Camera"
+    image.save(tmp_path / "sideways.jpg", exif=exif, quality=95)
+    done = caesr(
+        "upscale",
+        tmp_path / "sideways.jpg",
+        "-o",
+        tmp_path / "out",
+        "--scale",
+        2.5,
+        "--format",
+        "webp",
+        "--device",
+        "cpu",
+    )
+    assert done.returncode == 0, done.stderr
+    output = Image.open(tmp_path / "out" / "sideways_2.5x.webp")
+    assert output.size == (50, 80)  # upright now
+    assert output.getexif()[0x010F] == "Camera"
+    assert output.getexif().get(0x0112, 1) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--model", "esrgan"], "There is: lite"),
+        (["--scale", "9"], "choose from 1 to 8"),
+        (["--tile", "4"], "tile=4"),
+        (["--device", "toaster"], "toaster"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_exit_code_2(tmp_path, arguments, why):
+    done = caesr("upscale", CAT, "-o", tmp_path / "out", *arguments)
+    assert done.returncode == 2
+    assert why in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_picture_over_the_limit_is_refused_from_its_header(tmp_path):
+    done = caesr("upscale", CAT, "-o", tmp_path / "out.png", "--device", "cpu", CAESR_MAX_PIXELS="1000")
+    assert done.returncode == 2
+    assert "CAESR_MAX_PIXELS" in done.stderr
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_a_result_never_replaces_the_picture_itself(tmp_path):
+    copy = tmp_path / "cat.png"
+    copy.write_bytes(CAT.read_bytes())
+    done = caesr("upscale", copy, "-o", copy, "--device", "cpu")
+    assert done.returncode == 2
+    assert copy.read_bytes() == CAT.read_bytes()
+
+
+@pytest.mark.data
+def test_evaluate_prints_a_table_and_one_line_of_json(data: Path):
+    done = caesr("evaluate", "--model", "caesr-lite-x4", "--data", data / "test/Set5", "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    *table, last = done.stdout.splitlines()
+    means = json.loads(last)
+    assert len(table) == 6
+    assert means["psnr_y"] == pytest.approx(zoo.info("caesr-lite-x4").figures["Set5"]["psnr_y"], abs=0.002)
+    assert (means["scale"], means["pictures"]) == (4, 5)
+
+
+def test_evaluate_says_that_a_folder_has_no_pictures(tmp_path):
+    done = caesr("evaluate", "--model", "bicubic", "--data", tmp_path)
+    assert done.returncode == 2
+    assert "No test pictures" in done.stderr

@@ -1,0 +1,50 @@
+"""The measures, on values worked out otherwise."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from caesr.evaluate import bicubic, evaluate
+from caesr.metrics import luma, on_luma, psnr, ssim
+
+
+def test_white_black_and_primaries_have_the_luma_of_bt601():
+    colours = torch.tensor([[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255]], dtype=torch.float64)
+    y = luma(colours.view(5, 3, 1, 1)).flatten().tolist()
+    assert y == pytest.approx([16, 235, 16 + 65.481, 16 + 128.553, 16 + 24.966])
+
+
+def test_one_grey_level_everywhere_is_48_13_db():
+    x = torch.full((1, 1, 20, 20), 100.0)
+    assert psnr(x, x + 1) == pytest.approx(20 * math.log10(255), abs=1e-4)
+    assert psnr(x, x) == math.inf
+
+
+def test_ssim_is_1_for_equal_pictures_and_the_formula_for_flat_ones():
+    x = torch.rand(1, 1, 30, 30) * 255
+    assert ssim(x, x) == pytest.approx(1)
+    a, b, c1 = 100.0, 120.0, (0.01 * 255) ** 2
+    flat = ssim(torch.full((1, 1, 15, 15), a), torch.full((1, 1, 15, 15), b))
+    assert flat == pytest.approx((2 * a * b + c1) / (a * a + b * b + c1), abs=1e-6)
+
+
+def test_the_border_is_left_out():
+    x = torch.rand(1, 3, 40, 40) * 255
+    y = x.clone()
+    y[..., :4, :] = 0
+    assert on_luma(x, y, border=4)[0] == math.inf
+    assert on_luma(x, y, border=3)[0] < 40
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("scale", "expected"), [(2, 33.67), (3, 30.40), (4, 28.43)])
+def test_bicubic_on_set5_measures_what_the_field_publishes(data, scale, expected):
+    scores = evaluate(bicubic(scale), data / "test" / "Set5", scale)
+    assert np.mean([score.psnr_y for score in scores]) == pytest.approx(expected, abs=0.015)
+
+
+def test_a_folder_without_pictures_is_said(tmp_path):
+    with pytest.raises(FileNotFoundError, match="No test pictures"):
+        evaluate(bicubic(2), tmp_path, 2)

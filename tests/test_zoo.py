@@ -1,0 +1,77 @@
+"""The zoo: the catalogue, the folders and the cards agree; names lead to networks."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import zoo
+from caesr import checkpoint
+from tests.conftest import ROOT
+from zoo import card, catalogue
+from zoo.__main__ import main
+
+
+def test_every_folder_is_in_the_catalogue_and_every_entry_has_its_folder():
+    folders = sorted(folder.name for folder in catalogue.CHECKPOINTS.iterdir())
+    assert sorted(zoo.names()) == folders
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_an_entry_agrees_with_its_files_its_card_and_the_measured_results(name):
+    entry, folder = zoo.info(name), zoo.fetch(name)
+    assert catalogue.describe(folder, entry.figures) == entry
+    assert (folder / "README.md").read_text() == card.render(entry, checkpoint.read_facts(folder))
+    results = json.loads((ROOT / "benchmarks/results/quality.json").read_text())
+    assert entry.figures == results["checkpoints"][name]
+    assert sorted(file.name for file in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_a_checkpoint_loads_and_enlarges(name):
+    net = zoo.load(name)
+    x = torch.rand(1, 3, 12, 10)
+    y = net(x)
+    assert y.shape == (1, 3, 12 * net.config.scale, 10 * net.config.scale)
+    assert (y.mean() - x.mean()).abs() < 0.1
+
+
+def test_a_family_brings_all_its_scales_and_a_checkpoint_itself():
+    assert [net.config.scale for net in zoo.load_family("lite")] == [2, 3, 4]
+    assert [net.config.scale for net in zoo.load_family("caesr-lite-x3")] == [3]
+    assert len(zoo.load_family(str(zoo.fetch("caesr-lite-x2")))) == 1
+
+
+def test_an_unknown_name_is_answered_with_what_there_is():
+    with pytest.raises(zoo.ZooError, match="caesr-lite-x4"):
+        zoo.fetch("caesr-lite-x9")
+    with pytest.raises(zoo.ZooError, match="lite"):
+        zoo.load_family("esrgan")
+
+
+def test_damaged_weights_are_noticed(monkeypatch, tmp_path):
+    copy = tmp_path / "caesr-lite-x2"
+    copy.mkdir()
+    for file in zoo.fetch("caesr-lite-x2").iterdir():
+        (copy / file.name).write_bytes(file.read_bytes()[:-1] + b"?")
+    monkeypatch.setattr(catalogue, "CHECKPOINTS", tmp_path)
+    with pytest.raises(zoo.ZooError, match="damaged"):
+        zoo.fetch("caesr-lite-x2")
+
+
+def test_the_command_line_lists_informs_and_verifies(capsys):
+    assert main(["list"]) == 0
+    assert all(name in capsys.readouterr().out for name in zoo.names())
+    assert main(["info", "caesr-lite-x4"]) == 0
+    assert json.loads(capsys.readouterr().out)["scale"] == 4
+    assert main(["fetch", "nothing"]) == 2
+    assert "caesr-lite-x4" in capsys.readouterr().err
+    assert main(["verify"]) == 0
+
+
+def test_importing_the_library_needs_neither_gradio_nor_the_hub_nor_libvips():
+    code = "import sys, caesr; print({'gradio', 'huggingface_hub', 'pyvips', 'zoo'} & sys.modules.keys())"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert output.stdout.strip() == "set()"
