@@ -20,7 +20,7 @@ import zoo
 from caesr import Upscaler, picture
 from caesr.batch import enlarge_file
 from caesr.page.preview import previews
-from caesr.page.words import LABELS, say
+from caesr.page.words import LABELS, label, say
 from caesr.upscale import LARGEST_SCALE, SMALLEST_TILE, Progress
 
 ENTRIES = {name: zoo.info(name) for name in zoo.names()}
@@ -99,7 +99,7 @@ def enlarge(
 ) -> Iterator[tuple]:
     """Enlarge for the page: yields after every tile, at last what the slider, the download and the status show."""
     if not file:
-        raise gr.Error(say(request, "no_picture"), duration=8)
+        raise sorry(say(request, "no_picture"))
     began, source = time.monotonic(), Path(file)
     folder = Path(tempfile.mkdtemp(prefix="caesr-"))  # this run's own, mode 0700
     try:
@@ -123,9 +123,8 @@ def enlarge(
             reduced="" if whole else say(request, "reduced"),
         )
         yield (str(before), str(after)), gr.DownloadButton(value=str(target), interactive=True), status
-    except (ValueError, OSError, RuntimeError) as error:
-        log.warning("not enlarged: %s", error)
-        raise gr.Error(str(error), duration=15) from error
+    except (ValueError, LookupError, OSError, RuntimeError) as error:
+        raise sorry(error) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # gradio keeps its own copy of what was yielded
 
@@ -148,50 +147,57 @@ def upscale(file: str, model: str = "lite", scale: float = 4, tile: float = 0) -
             pass
         yield str(target)
     except (ValueError, LookupError, OSError, RuntimeError) as error:
-        raise gr.Error(str(error)) from error
+        raise sorry(error) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def sorry(reason: object) -> gr.Error:
+    """What a visitor is shown when something cannot be done; the log gets a line."""
+    log.warning("not enlarged: %s", reason)
+    return gr.Error(str(reason), duration=15, print_exception=False)
 
 
 def page() -> gr.Blocks:
     """Layout and wiring."""
     with gr.Blocks(title="CAESR", delete_cache=(HOUR // 6, HOUR)) as blocks:
         gr.Markdown("# CAESR")
-        gr.Markdown(LABELS("tagline"))
+        gr.Markdown(label("tagline"))
         with gr.Row():
             with gr.Column(scale=2, min_width=320):
                 file = gr.Image(
-                    label=LABELS("picture"), type="filepath", image_mode=None, sources=["upload", "clipboard"],
+                    label=label("picture"), type="filepath", image_mode=None, sources=["upload", "clipboard"],
                     height=300, buttons=[], elem_id="picture",
                 )  # fmt: skip
                 about_file = gr.Markdown(elem_id="facts")
-                model = gr.Radio(FAMILIES, value=FAMILIES[0], label=LABELS("model"), elem_id="model")
+                families = [(label(f"family_{family}"), family) for family in FAMILIES]
+                model = gr.Radio(families, value=FAMILIES[0], label=label("model"), elem_id="model")
                 about_model = gr.Markdown(elem_id="about-model")
                 scale = gr.Slider(
                     1,
                     LARGEST_SCALE,
                     4,
                     step=0.05,
-                    label=LABELS("scale"),
-                    info=LABELS("scale_info"),
+                    label=label("scale"),
+                    info=label("scale_info"),
                     elem_id="scale",
                 )
                 tile = gr.Slider(
-                    SMALLEST_TILE, 2048, 512, step=32, label=LABELS("tile"), info=LABELS("tile_info"), elem_id="tile",
+                    SMALLEST_TILE, 2048, 512, step=32, label=label("tile"), info=label("tile_info"), elem_id="tile",
                     interactive=False,
                 )  # fmt: skip
-                auto = gr.Checkbox(True, label=LABELS("auto"), elem_id="auto")
+                auto = gr.Checkbox(True, label=label("auto"), elem_id="auto")
                 with gr.Row():
-                    run = gr.Button(LABELS("run"), variant="primary", elem_id="run")
-                    cancel = gr.Button(LABELS("cancel"), elem_id="cancel")
+                    run = gr.Button(label("run"), variant="primary", elem_id="run")
+                    cancel = gr.Button(label("cancel"), elem_id="cancel")
             with gr.Column(scale=3, min_width=320):
                 slider = gr.ImageSlider(
-                    label=LABELS("before_after"), type="filepath", image_mode=None, format="png", max_height=720,
+                    label=label("before_after"), type="filepath", image_mode=None, format="png", max_height=720,
                     interactive=False, buttons=["fullscreen"], elem_id="result",
                 )  # fmt: skip
                 status = gr.Markdown(elem_id="status")
-                download = gr.DownloadButton(LABELS("download"), interactive=False, elem_id="download")
-        gr.Examples([[str(example)] for example in EXAMPLES], file, label=LABELS("examples"), cache_examples=False)
+                download = gr.DownloadButton(label("download"), interactive=False, elem_id="download")
+        gr.Examples([[str(example)] for example in EXAMPLES], file, label=label("examples"), cache_examples=False)
 
         outputs = [slider, download, status]
         running = run.click(

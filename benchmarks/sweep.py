@@ -1,7 +1,7 @@
 """How should a fixed amount of work be split between full resolution and the latent?
 
 Every candidate gets the same training time: one thread's, in steps counted out beforehand from steps
-timed turn by turn, so that a machine's moods fall on all alike. Then PSNR (×4) and milliseconds are
+timed by the processor's clock, so that what else the machine does changes nothing. Then PSNR (×4) and milliseconds are
 measured in one process, again by turns.
 
     python benchmarks/sweep.py --group split --minutes 3
@@ -86,9 +86,9 @@ def count_steps(candidates: dict[str, dict], folder: Path, minutes: float) -> di
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(12):
         for name, run in runs.items():
-            began = time.perf_counter()
+            began = time.process_time()  # what other programs take does not count
             run.advance()
-            times[name].append(time.perf_counter() - began)
+            times[name].append(time.process_time() - began)
     return {name: round(60 * minutes / statistics.median(values[2:])) for name, values in times.items()}
 
 

@@ -1,6 +1,7 @@
 """Everything the page says, in English and Chinese."""
 
 import gradio as gr
+from gradio.i18n import I18nData
 
 WORDS: dict[str, dict[str, str]] = {
     "en": {
@@ -30,12 +31,12 @@ WORDS: dict[str, dict[str, str]] = {
         "greyscale": "greyscale",
         "colour with alpha": "colour with alpha",
         "greyscale with alpha": "greyscale with alpha",
-        "lite": "Lite: clean pictures, at once on any CPU",
-        "base": "Base: clean pictures, faithful; a second more",
-        "large": "Large: clean pictures, the highest fidelity; wants a GPU",
-        "texture": "Texture: fabric, foliage, hair; invents detail",
-        "photo": "Photo: pictures as they come, with JPEG traces, noise, blur",
-        "seed": "Seed: the founding article's network, for reference; slow",
+        "family_lite": "Lite: clean pictures, at once on any CPU",
+        "family_base": "Base: clean pictures, faithful; a second more",
+        "family_large": "Large: clean pictures, the highest fidelity; wants a GPU",
+        "family_texture": "Texture: fabric, foliage, hair; invents detail",
+        "family_photo": "Photo: pictures as they come, with JPEG traces, noise, blur",
+        "family_seed": "Seed: the founding article's network, for reference; slow",
     },
     "zh": {
         "tagline": "用卷积自编码残差网络放大照片。",
@@ -64,17 +65,37 @@ WORDS: dict[str, dict[str, str]] = {
         "greyscale": "灰度",
         "colour with alpha": "彩色,带透明度",
         "greyscale with alpha": "灰度,带透明度",
-        "lite": "Lite:清晰的图片,任何 CPU 都能立即完成",
-        "base": "Base:清晰的图片,忠实还原,稍慢",
-        "large": "Large:清晰的图片,保真度最高,需要 GPU",
-        "texture": "Texture:织物、树叶、头发,会创造细节",
-        "photo": "Photo:日常图片,含 JPEG 痕迹、噪点、模糊",
-        "seed": "Seed:奠基文章中的网络,作为参照,较慢",
+        "family_lite": "Lite:清晰的图片,任何 CPU 都能立即完成",
+        "family_base": "Base:清晰的图片,忠实还原,稍慢",
+        "family_large": "Large:清晰的图片,保真度最高,需要 GPU",
+        "family_texture": "Texture:织物、树叶、头发,会创造细节",
+        "family_photo": "Photo:日常图片,含 JPEG 痕迹、噪点、模糊",
+        "family_seed": "Seed:奠基文章中的网络,作为参照,较慢",
     },
 }
 
-# Labels, translated by the browser, which may ask for regional forms. Family names among choices are labels too.
-LABELS = gr.I18n(**{code: WORDS[code[:2]] for code in ("en", "zh", "zh-CN", "zh-TW", "zh-HK", "zh-SG")})
+# What the browser translates. It does so wherever it meets a key, even in the value of a choice, so a key must
+# be nothing that the page sends back. Browsers may ask for regional forms.
+SHOWN: tuple[str, ...] = (
+    "tagline",
+    "picture",
+    "model",
+    "scale",
+    "scale_info",
+    "tile",
+    "tile_info",
+    "auto",
+    "run",
+    "cancel",
+)
+SHOWN += ("before_after", "download", "examples", *(key for key in WORDS["en"] if key.startswith("family_")))
+LANGUAGES = ("en", "zh", "zh-CN", "zh-TW", "zh-HK", "zh-SG")
+LABELS = gr.I18n(**{code: {f"caesr_{key}": WORDS[code[:2]][key] for key in SHOWN} for code in LANGUAGES})
+
+
+def label(key: str) -> I18nData:
+    """A label, translated by the browser."""
+    return LABELS(f"caesr_{key}")
 
 
 def say(request: gr.Request | None, key: str, **values: object) -> str:
