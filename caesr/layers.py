@@ -30,11 +30,16 @@ def to_layers(image: np.ndarray) -> tuple[Tensor, Tensor | None]:
 def from_layers(colour: Tensor, alpha: Tensor | None, like: np.ndarray) -> np.ndarray:
     """The way back: an array with the channels and the type of `like`."""
     grey = like.ndim == 2 or like.shape[2] < 3
-    layers = [colour.mean(dim=0, keepdim=True) if grey else colour]
-    layers += [] if alpha is None else [alpha]
+    channels = (1 if grey else 3) + (alpha is not None)
+    height, width = colour.shape[-2:]
     most = np.iinfo(like.dtype).max
-    x = torch.cat(layers).permute(1, 2, 0).mul(most).add_(0.5).numpy().astype(like.dtype)
-    return x[:, :, 0] if like.ndim == 2 else np.ascontiguousarray(x)
+    image = np.empty((height, width, channels), like.dtype)
+    for top in range(0, height, 256):  # strips, so that no second picture of floats is made
+        rows = slice(top, top + 256)
+        layers = [colour[:, rows].mean(dim=0, keepdim=True) if grey else colour[:, rows]]
+        layers += [] if alpha is None else [alpha[:, rows]]
+        image[rows] = torch.cat(layers).mul(most).add_(0.5).permute(1, 2, 0).numpy()
+    return image[:, :, 0] if like.ndim == 2 else image
 
 
 def bleed(colour: Tensor, alpha: Tensor) -> Tensor:

@@ -2,9 +2,11 @@
 
 import itertools
 import math
+import os
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -87,6 +89,7 @@ class Upscaler:
         Closing the generator cancels: nothing runs on, nothing is kept.
         """
         route = self.route(scale)
+        check_memory(image.shape, scale, route)
         colour, alpha = to_layers(image)
         height, width = colour.shape[-2:]
         size = round(height * scale), round(width * scale)
@@ -182,6 +185,33 @@ class _Clock:
         self.done, self.tile = self.done + 1, tile
         left = (time.monotonic() - self.began) / self.done * (self.total - self.done)
         return Progress(self.done, self.total, left, tile)
+
+
+def check_memory(shape: tuple[int, ...], scale: float, route: list[CAEResNet]) -> None:
+    """Refuse what this machine cannot hold, before it is tried.
+
+    Raises:
+        ValueError: the passes' pictures of floats need more than the free memory.
+    """
+    pixels = math.prod(shape[:2])
+    native = math.prod(model.config.scale for model in route)
+    need = 12 * pixels * (native**2 + (0 if native == scale else native * scale + scale**2)) + 8 * pixels * scale**2
+    free = free_memory()
+    if need > free:
+        size = f"{round(shape[1] * scale)} x {round(shape[0] * scale)}"
+        raise ValueError(
+            f"The result of {size} pixels takes about {need / 1e9:.1f} GB of memory on the way and {free / 1e9:.1f} GB "
+            "are free. Choose a smaller scale or a smaller picture."
+        )
+
+
+def free_memory() -> float:
+    """Bytes of memory that a program may still take; where the system does not say, half of what it has."""
+    info = Path("/proc/meminfo")
+    if info.exists():
+        fields = dict(line.split(":", 1) for line in info.read_text().splitlines())
+        return 1024 * float(fields["MemAvailable"].split()[0])
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
 
 
 def choose_device(name: str | torch.device = "auto") -> torch.device:

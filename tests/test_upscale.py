@@ -164,6 +164,12 @@ def test_when_memory_runs_out_the_tile_is_halved_and_the_result_is_the_same(fami
     assert np.abs(last.result.astype(int) - expected).max() <= 1
 
 
+def test_what_the_machine_cannot_hold_is_refused_before_it_is_tried(family):
+    immense = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (10**6, 10**6, 3))  # takes no memory itself
+    with pytest.raises(ValueError, match="8000000 x 8000000 pixels takes about"):
+        Upscaler(family, "cpu")(immense, 8)
+
+
 def test_an_error_that_is_not_memory_is_not_swallowed(family, photograph, monkeypatch):
     def broken(self, model, x):
         raise RuntimeError("a kernel failed")

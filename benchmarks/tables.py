@@ -1,0 +1,87 @@
+"""The tables of README.md and docs/, rendered from benchmarks/results, so that nobody types a figure.
+
+    python benchmarks/tables.py
+
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`; the rest of the page is left alone.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import zoo
+
+ROOT = Path(__file__).parent.parent
+PAGES = (ROOT / "README.md", ROOT / "docs" / "decisions.md")
+SLOT = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def results(name: str) -> Any:
+    """A file of benchmarks/results."""
+    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
+
+
+def table(head: list[str], rows: list[list[object]], note: str) -> str:
+    """A Markdown table with a line below it."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + f"\n\n{note}\n"
+
+
+def models() -> str:
+    """Every checkpoint, with bicubic as the first line of its scale."""
+    quality, speed = results("quality"), results("speed")
+
+    def figures(measured: dict[str, dict[str, float]]) -> list[str]:
+        return [f"{m['psnr_y']:.2f} / {m['ssim_y']:.4f}" for m in measured.values()]
+
+    rows: list[list[object]] = []
+    for scale in (2, 3, 4):
+        rows.append([f"bicubic ×{scale}", "", "", *figures(quality["bicubic"][str(scale)])])
+        for entry in map(zoo.info, zoo.names()):
+            if entry.scale == scale:
+                ms = f"{speed['cpu_ms'][entry.name]['median']:.0f}"
+                rows.append([f"`{entry.name}`", f"{entry.parameters:,}", ms, *figures(entry.figures)])
+    head = ["checkpoint", "parameters", "ms", *(f"{data} (dB / SSIM)" for data in quality["bicubic"]["2"])]
+    note = (
+        f"PSNR and SSIM on Y: `{quality['measured']['command']}`, {quality['measured']['date']}. "
+        f"ms: median for a {speed['side']}×{speed['side']} input on {speed['cpu']}: "
+        f"`{speed['command']}`, {speed['date']}, torch {speed['torch']}."
+    )
+    return table(head, rows, note)
+
+
+def sweep(group: str) -> Callable[[], str]:
+    """The table of one group of benchmarks/sweep.py."""
+
+    def render() -> str:
+        result = results(f"sweep-{group}")
+        head = ["network", "parameters", "ms", "steps", "Set5 (dB)", "Set14 (dB)"]
+        rows = [
+            [r["name"], f"{r['parameters']:,}", r["milliseconds"], r["steps"], f"{r['Set5']:.2f}", f"{r['Set14']:.2f}"]
+            for r in result["rows"]
+        ]
+        note = f"`{result['command']}`, {result['date']}, {result['threads']} CPU threads for the ms."
+        return table(head, rows, note)
+
+    return render
+
+
+TABLES: dict[str, Callable[[], str]] = {"models": models} | {
+    f"sweep-{group}": sweep(group) for group in ("split", "optimiser", "join")
+}
+
+
+def rendered(page: str) -> str:
+    """A page with every table as the results have it now."""
+    return SLOT.sub(lambda m: m[1] + TABLES[m[2]]() + m[3], page)
+
+
+def main() -> None:
+    for page in PAGES:
+        page.write_text(rendered(page.read_text()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,435 @@
+"""Files <-> arrays: what a picture file holds, its pixels, and writing it back with nothing lost.
+
+A picture is read as it is meant to be seen: upright, 8 or 16 bits a channel, grey or RGB, with or
+without alpha. Its colours are left alone: the ICC profile travels along, so that a picture in
+Display P3 stays right. Only what the network cannot see (CMYK, Lab) becomes sRGB.
+
+JPEG, PNG, WebP and TIFF, all through libvips. A file is recognised by its content, and no decoder
+but these four ever sees one. For a profile's name there is Pillow.
+"""
+
+import io
+import mmap
+import os
+import re
+import struct
+import uuid
+from collections.abc import Container, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyvips
+from PIL import ImageCms
+
+MAX_PIXELS = 100_000_000  # where the environment variable CAESR_MAX_PIXELS says nothing
+FORMATS = {  # how a file of each begins, and which of libvips's decoders reads it
+    "jpg": (rb"\xff\xd8\xff", "jpegload"),
+    "png": (rb"\x89PNG\r\n\x1a\n", "pngload"),
+    "webp": (rb"RIFF....WEBP", "webpload"),
+    "tif": (rb"II[*+]\0|MM\0[*+]", "tiffload"),
+}
+KINDS = {np.dtype(np.uint8): "uchar", np.dtype(np.uint16): "ushort"}  # libvips's names
+MODES = {1: "greyscale", 2: "greyscale with alpha", 3: "colour", 4: "colour with alpha"}
+LONGEST_SIDE = {"jpg": 65500, "webp": 16383}  # pixels; the other two hold more than memory does
+CLASSIC_TIFF = 4_000_000_000  # bytes of pixels; more of them need a BigTIFF
+
+pyvips.block_untrusted_set(True)  # decoders that libvips itself would not show a stranger's file
+pyvips.cache_set_max(0)  # would hold decoded pictures in memory, and show a changed file as it was
+
+
+class PictureError(ValueError):
+    """A picture that cannot be read or written. One sentence: what is wrong, where, what to do."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the header of a file says; nothing is decoded for it."""
+
+    width: int  # pixels, of the upright picture
+    height: int
+    mode: str  # 'colour', 'greyscale', 'colour with alpha', 'greyscale with alpha'
+    depth: int  # 8 or 16 bits a channel
+    format: str  # 'jpg', 'png', 'webp', 'tif'
+    profile: str | None  # the name of the embedded ICC profile
+    pages: int  # frames of an animation or pages of a TIFF, of which the first is read
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Pixels, and what travels with them: `dataclasses.replace(picture, pixels=...)` keeps it."""
+
+    pixels: np.ndarray  # (H, W, C) uint8 or uint16; C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA
+    icc: bytes | None = None  # the profile of the colours; None: sRGB
+    exif: bytes | None = None  # as stored, but saying upright, and without the thumbnail
+    dpi: float = 72.0  # dots per inch in print; a density that `exif` names comes before this one
+
+    def __post_init__(self) -> None:
+        array = self.pixels
+        if array.ndim != 3 or not array.size or array.shape[2] > 4 or array.dtype not in KINDS:
+            message = f"not (H, W, 1 to 4) of uint8 or uint16: {array.shape} of {array.dtype}"
+            raise ValueError(message)
+
+
+def inspect(path: str | os.PathLike[str]) -> Facts:
+    """Say what a file holds, from its header alone.
+
+    Raises:
+        PictureError: no file, no picture, a damaged one, or one of a kind that is not read.
+    """
+    return _open(Path(path))[1]
+
+
+def read(path: str | os.PathLike[str], max_pixels: int | None = None) -> Picture:
+    """Read the first page of a file, upright.
+
+    Palettes become RGB; 1, 2 and 4 bits become 8; a transparent colour becomes alpha; CMYK and Lab
+    become sRGB. A profile that does not fit the pixels is left out.
+
+    Args:
+        path: a JPEG, PNG, WebP or TIFF, whatever its suffix.
+        max_pixels: a picture with more is refused before it is decoded. None: the number in the
+            environment variable CAESR_MAX_PIXELS, or else 100 megapixels.
+
+    Raises:
+        PictureError: as for `inspect`; also over the limit, or cut short.
+    """
+    path = Path(path)
+    image, facts = _open(path)
+    limit = _max_pixels() if max_pixels is None else max_pixels
+    if facts.width * facts.height > limit:
+        raise PictureError(
+            f"{path.name} has {facts.width} x {facts.height} pixels, over the limit of "
+            f"{limit / 1e6:g} megapixels; make it smaller or raise CAESR_MAX_PIXELS."
+        )
+    icc, exif = _field(image, "icc-profile-data"), _field(image, "exif-data")
+    dpi = image.xres * 25.4 if image.xres > 1 else 72.0  # 1 a millimetre: the file does not say
+    with _damage(path):
+        if image.interpretation == "cmyk":
+            how = {"intent": "relative", "black_point_compensation": True, "depth": facts.depth}
+            # through the profile of the file, or where there is none a usual one for print
+            image = image.icc_transform("srgb", embedded=True, input_profile="cmyk", **how)
+            icc = None
+        elif image.interpretation == "labs":
+            image, icc = image.colourspace("rgb16"), None
+        if _field(image, "orientation", 1) != 1:  # files are decoded from top to bottom, only once
+            image = image.copy_memory().autorot()
+        pixels = image.numpy().reshape(facts.height, facts.width, -1)
+    return Picture(
+        pixels=pixels,
+        icc=_fitting(icc, pixels.shape[2]),
+        exif=_edited(exif, dpi, keep_location=True) if exif else None,
+        dpi=dpi,
+    )
+
+
+def write(
+    picture: Picture,
+    path: str | os.PathLike[str],
+    format: str | None = None,
+    quality: int = 95,
+    keep_location: bool = False,
+) -> Path:
+    """Write a file that is either whole or not there; one that was there stays until it is whole.
+
+    PNG and TIFF are lossless, and so is WebP at quality 100. JPEG keeps colour as sharp as
+    brightness (4:4:4). Into JPEG and WebP 16 bits are rounded to 8; into JPEG, what is transparent
+    is laid on white. Profile and EXIF are kept, except for where the photograph was taken; only a
+    TIFF of more than 4 GB goes without EXIF.
+
+    Args:
+        picture: what to write.
+        path: where to; the folder is there already.
+        format: 'jpg', 'png', 'webp' or 'tif'. None: the one that the suffix names.
+        quality: 1 to 100, for JPEG and WebP.
+        keep_location: leave the GPS position in the EXIF.
+
+    Raises:
+        PictureError: unknown format, quality out of range, a side too long for the format (JPEG
+            65500, WebP 16383), or a place that cannot be written to.
+    """
+    path = Path(path)
+    suffix = path.suffix[1:].lower()
+    format = format or {"jpeg": "jpg", "tiff": "tif"}.get(suffix, suffix)
+    if format not in FORMATS:
+        message = f"{path.name} names no format to write; choose .jpg, .png, .webp or .tif."
+        raise PictureError(message)
+    if not 1 <= quality <= 100:
+        raise PictureError(f"{path.name} cannot have a quality of {quality}; choose 1 to 100.")
+    longest = max(picture.pixels.shape[:2])
+    if longest > LONGEST_SIDE.get(format, longest):
+        raise PictureError(
+            f"{path.name} would be {longest} pixels long and a {format} holds only "
+            f"{LONGEST_SIDE[format]}; save it as PNG or TIFF."
+        )
+
+    unfinished = path.with_name(f".{uuid.uuid4().hex}.part")  # on the same disk, to be renamed
+    try:
+        unfinished.touch(exist_ok=False)
+        _save(_image(picture, format, keep_location), unfinished, format, quality)
+        with unfinished.open("r+b") as file:
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except (pyvips.Error, OSError) as error:
+        why = error.strerror if isinstance(error, OSError) else "perhaps the disk is full"
+        message = f"{path} cannot be written ({why}); make room or choose another place."
+        raise PictureError(message) from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+    return path
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+def _open(path: Path) -> tuple[Any, Facts]:
+    """The image of a file, of which only the header has been read so far, and its facts."""
+    name = path.name
+    try:
+        if not path.is_file():  # a pipe would be waited for
+            wrong = f"{path} is a folder" if path.is_dir() else f"There is no file {path}"
+            raise PictureError(f"{wrong}; name a picture that is there.")
+        with path.open("rb") as file:
+            start = file.read(65536)
+    except OSError as error:
+        message = f"{name} cannot be opened ({error.strerror}); check that you may read it."
+        raise PictureError(message) from error
+    if not start:
+        raise PictureError(f"{name} is empty; get it afresh.")
+    found = [key for key, (first, _) in FORMATS.items() if re.match(first, start, re.DOTALL)]
+    if not found:
+        raise PictureError(f"{name} is not a JPEG, PNG, WebP or TIFF; save it as one of them.")
+    with _damage(path):  # a decoder by its name, not the one that libvips would find for the file
+        format = found[0]
+        load = getattr(pyvips.Image, FORMATS[format][1])
+        image = load(os.fsencode(path), access="sequential", fail_on="error").copy()
+    if format == "tif":
+        thumbnail, exif = _tiff_exif(path)
+        if thumbnail:
+            raise PictureError(f"{name} is a raw photograph; develop it to a TIFF or JPEG first.")
+        if exif:
+            image.set_type(pyvips.GValue.blob_type, "exif-data", exif)
+
+    lab = image.interpretation == "labs"  # the one kind with signed numbers
+    depth = 16 if lab else {"uchar": 8, "ushort": 16}.get(image.format)
+    if depth is None:
+        raise PictureError(f"{name} has {image.format} pixels; save it with 8 or 16 bits each.")
+    channels = image.bands - (image.interpretation == "cmyk")  # whose four become three
+    if channels not in ((1, 2) if image.interpretation in ("b-w", "grey16") else (3, 4)):
+        raise PictureError(f"{name} has {image.bands} channels; save it as grey, RGB or RGBA.")
+
+    on_its_side = _field(image, "orientation", 1) in (5, 6, 7, 8)
+    icc = _field(image, "icc-profile-data")
+    pages = _field(image, "n-pages", 1)
+    if format == "png" and (at := start.find(b"acTL")) > 0:  # libvips knows no animated PNG
+        pages = int.from_bytes(start[at + 4 : at + 8])
+    return image, Facts(
+        width=image.height if on_its_side else image.width,
+        height=image.width if on_its_side else image.height,
+        mode=MODES[channels],
+        depth=depth,
+        format=format,
+        profile=_profile_name(icc) if icc else None,
+        pages=pages,
+    )
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except pyvips.Error as error:
+        wrong = f"{path.name} is damaged, cut short or of a rare kind, and cannot be read"
+        raise PictureError(f"{wrong}; get it afresh or save it anew.") from error
+
+
+def _field(image: Any, name: str, default: Any = None) -> Any:
+    return image.get(name) if image.get_typeof(name) else default
+
+
+def _max_pixels() -> int:
+    text = os.environ.get("CAESR_MAX_PIXELS") or MAX_PIXELS
+    try:
+        return int(float(text))
+    except (ValueError, OverflowError) as error:
+        message = f"CAESR_MAX_PIXELS is {text!r}; make it a number of pixels, such as 100000000."
+        raise PictureError(message) from error
+
+
+# --- writing ------------------------------------------------------------------------------------
+
+
+def _image(picture: Picture, format: str, keep_location: bool) -> Any:
+    """The picture brought to what a format can hold; libvips computes it while saving."""
+    pixels = np.ascontiguousarray(picture.pixels)
+    height, width, channels = pixels.shape
+    image = pyvips.Image.new_from_memory(pixels, width, height, channels, KINDS[pixels.dtype])
+    grey, deep = channels <= 2, pixels.dtype == np.uint16
+    if format == "jpg" and channels in (2, 4):
+        white = 65535 if deep else 255
+        image = (image[: channels - 1] - white) * (image[channels - 1] / white) + white
+    if format in ("jpg", "webp"):
+        image = (image / 257 if deep else image).rint().cast("uchar")
+        deep = False
+    space = ("grey16" if deep else "b-w") if grey else ("rgb16" if deep else "srgb")
+    image = image.copy(interpretation=space, xres=picture.dpi / 25.4, yres=picture.dpi / 25.4)
+    if icc := _fitting(picture.icc, channels):
+        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
+        if format == "webp" and grey:  # it holds no grey, so neither the profile of one
+            image = image.icc_transform("srgb", embedded=True)
+    if picture.exif:
+        exif = _edited(picture.exif, picture.dpi, keep_location)
+        image.set_type(pyvips.GValue.blob_type, "exif-data", exif)
+    return image
+
+
+def _save(image: Any, path: Path, format: str, quality: int) -> None:
+    exif = _field(image, "exif-data")
+    target, keep = os.fsencode(path), "icc|exif" if exif else "icc"
+    if format == "jpg":
+        image.jpegsave(target, keep=keep, Q=quality, subsample_mode="off", optimize_coding=True)
+    elif format == "png":
+        image.pngsave(target, keep=keep, filter="all")  # photographs get a third smaller by it
+    elif format == "webp" and quality == 100:
+        image.webpsave(target, keep=keep, lossless=True, exact=True)
+    elif format == "webp":
+        image.webpsave(target, keep=keep, Q=quality, smart_subsample=True)
+    else:
+        size = image.width * image.height * image.bands * (2 if image.format == "ushort" else 1)
+        smaller = {"compression": "deflate", "predictor": "horizontal"}
+        image.tiffsave(target, keep=keep, bigtiff=size > CLASSIC_TIFF, **smaller)
+        if exif and size <= CLASSIC_TIFF:
+            _add_exif_to_tiff(path, exif, image.width, image.height)
+
+
+# --- profile and EXIF ---------------------------------------------------------------------------
+
+
+def _profile_name(icc: bytes) -> str | None:
+    try:
+        return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(icc))).strip()
+    except (OSError, ImageCms.PyCMSError):
+        return None
+
+
+def _fitting(icc: bytes | None, channels: int) -> bytes | None:
+    """The profile if it is sound and of the kind of the pixels, without what may follow its end."""
+    if not icc or icc[16:20] != (b"GRAY" if channels <= 2 else b"RGB "):
+        return None
+    icc = icc[: int.from_bytes(icc[:4])]
+    whole = len(icc) == int.from_bytes(icc[:4]) and (len(icc) % 4 == 0 or icc[8] < 4)
+    return icc if whole and _profile_name(icc) is not None else None
+
+
+def _edited(exif: bytes, dpi: float, keep_location: bool) -> bytes:
+    """EXIF that says upright, without its thumbnail and, unless wanted, without the location.
+
+    libvips edits EXIF only on its way through a file, so a PNG of one pixel carries it.
+    """
+    pixel = pyvips.Image.black(1, 1).copy(xres=dpi / 25.4, yres=dpi / 25.4)
+    pixel.set_type(pyvips.GValue.blob_type, "exif-data", exif)
+    pixel = pyvips.Image.pngload_buffer(pixel.pngsave_buffer(keep="exif")).copy()
+    for field in pixel.get_fields():
+        thumbnail = field.startswith("exif-ifd1-") or field == "jpeg-thumbnail-data"
+        location = field.startswith("exif-ifd3-")
+        if thumbnail or (location and not keep_location):
+            pixel.remove(field)
+    pixel.set_type(pyvips.GValue.gint_type, "orientation", 1)
+    return pyvips.Image.pngload_buffer(pixel.pngsave_buffer(keep="exif")).get("exif-data")
+
+
+# --- EXIF in TIFF, where libvips neither reads nor writes it ------------------------------------
+
+# EXIF is itself built like a TIFF: directories {tag: (type, values)}, with two more in the first.
+Directory = dict[int, tuple[int, Any]]
+EXIF_DIRECTORY, GPS_DIRECTORY = 34665, 34853
+# What is EXIF in the first directory of a TIFF, not its structure: what, which camera, when, who.
+TIFF_EXIF = {270, 271, 272, 305, 306, 315, 18246, 33432, *range(40091, 40096)}
+TIFF_EXIF |= {EXIF_DIRECTORY, GPS_DIRECTORY}
+SIZES = {1: (1, 1), 2: (1, 1), 3: (2, 1), 4: (4, 1), 5: (4, 2), 6: (1, 1), 7: (1, 1), 8: (2, 1)}
+SIZES |= {9: (4, 1), 10: (4, 2), 11: (4, 1), 12: (8, 1), 13: (4, 1)}  # bytes, numbers of a type
+
+
+def _tiff_exif(path: Path) -> tuple[bool, bytes | None]:
+    """Whether a TIFF begins with a thumbnail, and its EXIF in one piece."""
+    thumbnail, exif = False, None
+    # broken EXIF is no reason to lose a picture; a BigTIFF, built otherwise, counts as having none
+    with path.open("rb") as file, suppress(ValueError, IndexError, struct.error):
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as source:
+            thumbnail = bool(_directory(source, {254}).get(254, (4, [0]))[1][0] == 1)
+            if tags := _exif_directory(source):
+                exif = b"II*\0" + struct.pack("<L", 8) + _laid_out(tags, "<", 8)
+    return thumbnail, exif
+
+
+def _add_exif_to_tiff(path: Path, exif: bytes, width: int, height: int) -> None:
+    """Give a TIFF a new directory, at its end: the one it had and that of the EXIF."""
+    tags = _exif_directory(exif)
+    size = {40962: (4, np.array([width])), 40963: (4, np.array([height]))}
+    tags[EXIF_DIRECTORY] = (4, tags.get(EXIF_DIRECTORY, (4, {}))[1] | size)
+    with path.open("r+b") as file:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as source:
+            order, own = _order(source), _directory(source, range(65536), most=len(source))
+        end = file.seek(0, os.SEEK_END)
+        end += file.write(b"\0" * (end % 2))  # directories begin at even places
+        file.write(_laid_out(tags | own, order, end))
+        file.seek(4)
+        file.write(struct.pack(order + "L", end))
+
+
+def _exif_directory(source: bytes | mmap.mmap) -> Directory:
+    tags = _directory(source, TIFF_EXIF)
+    for tag in tags.keys() & {EXIF_DIRECTORY, GPS_DIRECTORY}:
+        inner = _directory(source, range(65536), at=int(tags[tag][1][0]))
+        inner.pop(40965, None)  # a third directory, which says little and would dangle
+        tags[tag] = (4, inner)
+    return tags
+
+
+def _order(source: bytes | mmap.mmap) -> str:
+    if source[:4] not in (b"II*\0", b"MM\0*"):
+        raise ValueError("neither TIFF nor EXIF")
+    return "<" if source[:2] == b"II" else ">"
+
+
+def _directory(
+    source: bytes | mmap.mmap, wanted: Container[int], most: int = 65536, at: int | None = None
+) -> Directory:
+    """The directory at a place, or the first one: what is wanted of it and whole.
+
+    `most` bytes of values are taken, lest a small file with many tags of one place fill the memory.
+    """
+    order = _order(source)
+    place = struct.unpack_from(order + "L", source, 4)[0] if at is None else at
+    (length,) = struct.unpack_from(order + "H", source, place)
+    directory: Directory = {}
+    for entry in range(place + 2, place + 2 + 12 * length, 12):
+        tag, kind, count, start = struct.unpack_from(order + "HHLL", source, entry)
+        unit, numbers = SIZES.get(kind, (1, 1))
+        size = count * numbers * unit
+        start = entry + 8 if size <= 4 else start
+        if tag in wanted and kind in SIZES and size <= most and start + size <= len(source):
+            most -= size
+            directory[tag] = (kind, np.frombuffer(source[start : start + size], f"{order}u{unit}"))
+    return directory
+
+
+def _laid_out(directory: Directory, order: str, at: int) -> bytes:
+    """A directory as it is written at a place in a file, its values behind it."""
+    entries, behind = struct.pack(order + "H", len(directory)), b""
+    end = at + 2 + 12 * len(directory) + 4
+    for tag, (kind, values) in sorted(directory.items()):
+        unit, numbers = SIZES[kind]
+        here = end + len(behind)
+        if isinstance(values, dict):
+            count, data = 1, _laid_out(values, order, here)
+        else:
+            count, data = len(values) // numbers, values.astype(f"{order}u{unit}").tobytes()
+        if len(data) > 4:
+            behind += data + b"\0" * (len(data) % 2)
+            data = struct.pack(order + "L", here)
+        entries += struct.pack(order + "HHL", tag, kind, count) + data.ljust(4, b"\0")
+    return entries + bytes(4) + behind  # the four zeros: there is no further page
