@@ -25,7 +25,7 @@ def results(name: str) -> Any:
 
 def table(head: list[str], rows: list[list[object]], note: str) -> str:
     """A Markdown table with a line below it."""
-    lines = [head, ["---"] * len(head), *rows]
+    lines: list[list[object]] = [[*head], ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + f"\n\n{note}\n"
 
 
@@ -39,7 +39,7 @@ def models() -> str:
     rows: list[list[object]] = []
     for scale in (2, 3, 4):
         rows.append([f"bicubic ×{scale}", "", "", *figures(quality["bicubic"][str(scale)])])
-        for entry in map(zoo.info, zoo.names()):
+        for entry in [zoo.info(name) for name in zoo.names()]:
             if entry.scale == scale:
                 ms = f"{speed['cpu_ms'][entry.name]['median']:.0f}"
                 rows.append([f"`{entry.name}`", f"{entry.parameters:,}", ms, *figures(entry.figures)])

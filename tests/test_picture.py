@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image, ImageCms
 
-from caesr import picture
+from caesr import picture, tiff_exif
 from caesr.picture import Facts, Picture, PictureError, inspect, read, write
 
 FORMATS = ["jpg", "png", "webp", "tif"]
@@ -725,7 +725,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypa
     if moment == "encoding":
         monkeypatch.setattr(picture, "_save", half)
     elif moment == "EXIF":
-        monkeypatch.setattr(picture, "_add_exif_to_tiff", fail)
+        monkeypatch.setattr(tiff_exif, "add", fail)
     elif moment == "renaming":
         monkeypatch.setattr(Path, "replace", fail)
     else:
