@@ -19,6 +19,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (CheckpointError, ZooError, FileNotFoundError, ValueError, RuntimeError) as error:
         print(f"caesr: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # files are written whole or not at all, so there is nothing to clear away
+        print("\ncaesr: stopped", file=sys.stderr)
+        return 130
 
 
 def parser() -> argparse.ArgumentParser:

@@ -49,10 +49,10 @@ class Run:
         self.model: CAEResNet = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         self.mean = deepcopy(self.model).eval()
         self.optimiser = make_optimiser(self.model, recipe.muon_rate, recipe.adam_rate)
-        self.forward: Callable[[Tensor], Tensor] = torch.compile(self.model) if compile else self.model
         files, held_out = hold_out(find([data_folder() / folder for folder in recipe.data]))
         self.pictures = Pictures(files, recipe.model.scale, recipe.patch, device)
         self.validation = Pictures(held_out[:12], recipe.model.scale, recipe.patch, device)
+        self.forward: Callable[[Tensor], Tensor] = self._compiled() if compile else self.model
 
     @property
     def progress(self) -> float:
@@ -60,6 +60,20 @@ class Run:
         if self.recipe.steps:
             return min(1.0, self.step / self.recipe.steps)
         return min(1.0, self.seconds / (60 * self.recipe.minutes))
+
+    def _compiled(self) -> Callable[[Tensor], Tensor]:
+        """The model as torch.compile makes it; the model itself, said aloud, where that does not work."""
+        try:
+            compiled = torch.compile(self.model)
+            lr, _ = self.pictures.sample(self.recipe.batch, torch.Generator(self.device))
+            with torch.autocast(self.device.type, dtype=torch.bfloat16):
+                compiled(lr).float().mean().backward()
+            return compiled
+        except Exception as error:  # a missing compiler shows in many ways
+            print(f"torch.compile does not work here ({error}): training goes on without it.")
+            return self.model
+        finally:
+            self.optimiser.zero_grad(set_to_none=True)
 
     def advance(self) -> Tensor:
         """One step of the optimizer; returns the loss, still on the device."""
