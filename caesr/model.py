@@ -91,7 +91,8 @@ class Bicubic(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         b, c, h, w = x.shape
         x = F.pad(x.reshape(b * c, 1, h, w), (2, 2, 2, 2), mode="replicate")
-        x = F.pixel_shuffle(F.conv2d(x, self.kernel.to(x.dtype)), self.scale)
+        with torch.autocast(x.device.type, enabled=False):  # in bf16 it would round the picture itself
+            x = F.pixel_shuffle(F.conv2d(x, self.kernel.to(x.dtype)), self.scale)
         return x.view(b, c, h * self.scale, w * self.scale)
 
 
