@@ -32,13 +32,18 @@ class Recipe:
     ema: float = 0.999  # decay of the running mean of the weights, which is what is saved
     clip: float = 1.0  # largest norm of the gradient
     loss: dict[str, float] = field(default_factory=lambda: {"charbonnier": 1.0})
+    balance: bool = False  # whether a loss's weight is its share of the gradient at the output
+    degrade: str = "bicubic"  # how low_res comes from high_res: "bicubic", or "photo" (training/degrade.py)
+    adversary_rate: float = 2e-4  # Adam's rate for the discriminator
     finish: float = 0.0  # the last part of the schedule, which minimises mse
     seed: int = 0
 
     def __post_init__(self) -> None:
         if bool(self.minutes) == bool(self.steps):
             raise ValueError(f"Recipe {self.name}: give either minutes or steps.")
-        unknown = self.loss.keys() - LOSSES.keys()
+        if self.degrade not in ("bicubic", "photo"):
+            raise ValueError(f"Recipe {self.name}: degrade={self.degrade!r} is neither bicubic nor photo.")
+        unknown = self.loss.keys() - LOSSES.keys() - {"perceptual", "adversarial", "ldl"}
         if unknown:
             raise ValueError(f"Recipe {self.name}: unknown loss {', '.join(unknown)}.")
 

@@ -20,7 +20,9 @@ from caesr import checkpoint
 from caesr.metrics import on_luma
 from caesr.model import CAEResNet
 from caesr.training import start
-from caesr.training.losses import mse, weighted
+from caesr.training.degrade import photo
+from caesr.training.losses import mse
+from caesr.training.objective import Objective
 from caesr.training.optimiser import make_optimiser
 from caesr.training.pictures import Pictures, find, hold_out
 from caesr.training.recipe import Recipe, data_folder
@@ -48,6 +50,7 @@ class Run:
         model = model.to(device)
         self.model: CAEResNet = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         self.mean = deepcopy(self.model).eval()
+        self.objective = Objective(recipe, device)
         self.optimiser = make_optimiser(self.model, recipe.muon_rate, recipe.adam_rate)
         files, held_out = hold_out(find([data_folder() / folder for folder in recipe.data]))
         self.pictures = Pictures(files, recipe.model.scale, recipe.patch, device)
@@ -82,19 +85,31 @@ class Run:
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * cosine * min(1.0, (self.step + 1) / recipe.warmup)
         lr, hr = self.pictures.sample(recipe.batch, self.generator)
+        if recipe.degrade == "photo":
+            lr = photo(hr, recipe.model.scale, self.generator)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            output = self.forward(lr)
-        last_stretch = progress >= 1 - recipe.finish
-        loss = mse(output.float(), hr) if last_stretch else weighted(recipe.loss, output.float(), hr)
+            output = self.forward(lr).float()
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        if progress >= 1 - recipe.finish:
+            loss = mse(output, hr)
+            loss.backward()
+        else:
+            loss = self.objective.backward(output, hr, lambda: self.run_mean(lr))
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
         self.optimiser.step()
         keep = min(recipe.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.mean.parameters()), list(self.model.parameters()), 1 - keep)
+        if self.objective.adversary:
+            self.objective.adversary.learn(output, hr)
         self.step += 1
         return loss.detach()
+
+    @torch.no_grad()
+    def run_mean(self, lr: Tensor) -> Tensor:
+        """What the running mean of the weights makes of a batch."""
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            return self.mean(lr).float()
 
     @torch.no_grad()
     def validate(self) -> float:
@@ -120,6 +135,8 @@ class Run:
         tensors |= {f"mean.{name}": t for name, t in self.mean.state_dict().items()}
         for name, p in self.model.named_parameters():
             tensors |= {f"state.{name}.{key}": t for key, t in self.optimiser.state[p].items()}
+        if self.objective.adversary:
+            tensors |= {f"adversary.{name}": t for name, t in self.objective.adversary.state().items()}
         tensors |= {"generator": self.generator.get_state()}
         metadata = {"step": str(self.step), "seconds": repr(self.seconds), "recipe": self._recipe_json()}
         partial = self.out / f".{RESUME}.{os.getpid()}"
@@ -147,6 +164,10 @@ class Run:
             if "step" in state:
                 state["step"] = state["step"].cpu()
             self.optimiser.state[p] = state
+        if self.objective.adversary:
+            prefix = "adversary."
+            state = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+            self.objective.adversary.load(state)
         self.generator.set_state(tensors["generator"].cpu())
         self.step, self.seconds = int(metadata["step"]), float(metadata["seconds"])
 
