@@ -1,4 +1,4 @@
-"""PSNR and SSIM of every checkpoint, and of bicubic, on Set5, Set14 and B100, by the standard protocol.
+"""Every checkpoint, and bicubic, on Set5, Set14 and B100: PSNR, SSIM, LPIPS, DISTS and consistency with the input.
 
     python benchmarks/quality.py [NAME ...]
 
@@ -7,7 +7,6 @@ only those are measured again. The pictures are those of $CAESR_DATA/test.
 """
 
 import json
-import statistics
 import sys
 from datetime import date
 from pathlib import Path
@@ -15,7 +14,8 @@ from pathlib import Path
 import torch
 
 from caesr import Upscaler, checkpoint
-from caesr.evaluate import Enlarge, bicubic, evaluate
+from caesr.evaluate import Enlarge, bicubic, evaluate, means
+from caesr.perceptual import DISTS, LPIPS
 from caesr.training.recipe import data_folder
 from zoo import catalogue
 
@@ -25,14 +25,9 @@ SETS = ("Set5", "Set14", "B100")
 
 def measure(enlarge: Enlarge, scale: int) -> dict[str, dict[str, float]]:
     """Means over each test set."""
-    figures = {}
-    for name in SETS:
-        scores = evaluate(enlarge, data_folder() / "test" / name, scale)
-        figures[name] = {
-            "psnr_y": round(statistics.mean(score.psnr_y for score in scores), 4),
-            "ssim_y": round(statistics.mean(score.ssim_y for score in scores), 5),
-        }
-    return figures
+    features = data_folder() / "features"
+    measures = {"lpips": LPIPS(features), "dists": DISTS(features)}
+    return {name: means(evaluate(enlarge, data_folder() / "test" / name, scale, measures)) for name in SETS}
 
 
 def checkpoint_enlarger(folder: Path) -> tuple[Enlarge, int]:

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from caesr import CAEResNet, checkpoint
-from caesr.evaluate import Enlarge, evaluate
+from caesr.evaluate import Enlarge, evaluate, means
 from caesr.training.recipe import data_folder, read_recipe
 from caesr.training.train import Run
 
@@ -163,7 +163,7 @@ def main() -> None:
         row["steps"] = checkpoint.read_facts(path(folder, name))["steps"]
         for data in ("Set5", "Set14"):
             scores = evaluate(enlarger(model), data_folder() / "test" / data, model.config.scale)
-            row[data] = round(statistics.mean(score.psnr_y for score in scores), 3)
+            row[data] = round(means(scores)["psnr_y"], 3)
         rows.append(row)
     result = {"date": str(date.today()), "machine": platform.machine(), "threads": torch.get_num_threads()}
     result |= {"minutes": arguments.minutes, "command": " ".join(["python", *sys.argv]), "rows": rows}

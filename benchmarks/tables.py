@@ -34,7 +34,8 @@ def models() -> str:
     quality, speed = results("quality"), results("speed")
 
     def figures(measured: dict[str, dict[str, float]]) -> list[str]:
-        return [f"{m['psnr_y']:.2f} / {m['ssim_y']:.4f}" for m in measured.values()]
+        each = [f"{m['psnr_y']:.2f} / {m['ssim_y']:.4f}" for m in measured.values()]
+        return [*each, f"{measured['B100']['lpips']:.3f}", f"{measured['B100']['dists']:.3f}"]
 
     rows: list[list[object]] = []
     for scale in (2, 3, 4):
@@ -44,8 +45,10 @@ def models() -> str:
                 ms = f"{speed['cpu_ms'][entry.name]['median']:.0f}"
                 rows.append([f"`{entry.name}`", f"{entry.parameters:,}", ms, *figures(entry.figures)])
     head = ["checkpoint", "parameters", "ms", *(f"{data} (dB / SSIM)" for data in quality["bicubic"]["2"])]
+    head += ["LPIPS ↓", "DISTS ↓"]
     note = (
-        f"PSNR and SSIM on Y: `{quality['measured']['command']}`, {quality['measured']['date']}. "
+        "PSNR and SSIM on Y, LPIPS and DISTS on B100: "
+        f"`{quality['measured']['command']}`, {quality['measured']['date']}. "
         f"ms: median for a {speed['side']}×{speed['side']} input on {speed['cpu']}: "
         f"`{speed['command']}`, {speed['date']}, torch {speed['torch']}."
     )
@@ -53,17 +56,20 @@ def models() -> str:
 
 
 def sweep(group: str) -> Callable[[], str]:
-    """The table of one group of benchmarks/sweep.py."""
+    """The table of one group of benchmarks/sweep.py; of speed only where the networks differ in it."""
 
     def render() -> str:
         result = results(f"sweep-{group}")
-        head = ["network", "parameters", "ms", "steps", "Set5 (dB)", "Set14 (dB)"]
         rows = [
             [r["name"], f"{r['parameters']:,}", r["milliseconds"], r["steps"], f"{r['Set5']:.2f}", f"{r['Set14']:.2f}"]
             for r in result["rows"]
         ]
-        note = f"`{result['command']}`, {result['date']}, {result['threads']} CPU threads for the ms."
-        return table(head, rows, note)
+        head, note = ["network", "parameters", "ms", "steps", "Set5 (dB)", "Set14 (dB)"], ""
+        if len({r["parameters"] for r in result["rows"]}) == 1:
+            head, rows = [head[0], *head[3:]], [[row[0], *row[3:]] for row in rows]
+        else:
+            note = f" ms: median for a 256×256 input on {result['threads']} CPU threads."
+        return table(head, rows, f"`{result['command']}`, {result['date']}: {result['minutes']:g} minutes each.{note}")
 
     return render
 

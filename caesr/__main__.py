@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import statistics
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -45,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--model", required=True, help="a checkpoint or a folder, or bicubic")
     verb.add_argument("--data", type=Path, required=True, help="a folder of high-resolution PNGs")
     verb.add_argument("--scale", type=int, choices=(2, 3, 4), help="for bicubic; a checkpoint knows its own")
+    verb.add_argument("--perceptual", action="store_true", help="LPIPS and DISTS too; needs $CAESR_DATA/features")
     verb.add_argument("--json", type=Path, help="write every picture's figures there")
     device(verb)
     verb.set_defaults(run=evaluate)
@@ -94,7 +94,7 @@ def upscale(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Print a table of the pictures and, as the last line, one JSON object with the means."""
-    from caesr.evaluate import bicubic, evaluate
+    from caesr.evaluate import bicubic, evaluate, means
     from caesr.upscale import Upscaler
     from zoo import load
 
@@ -105,21 +105,22 @@ def evaluate(options: argparse.Namespace) -> int:
         model = load(options.model)
         scale, upscaler = model.config.scale, Upscaler(model, options.device)
         enlarge = lambda lr: upscaler(lr, scale)  # noqa: E731
-    scores = evaluate(enlarge, options.data, scale)
-    print(f"{'picture':24} {'PSNR-Y':>8} {'SSIM-Y':>8}")
+    measures = {}
+    if options.perceptual:
+        from caesr.perceptual import DISTS, LPIPS
+        from caesr.training.recipe import data_folder
+
+        features = data_folder() / "features"
+        measures = {"lpips": LPIPS(features), "dists": DISTS(features)}
+    scores = evaluate(enlarge, options.data, scale, measures)
+    print(f"{'picture':20}" + "".join(f"{name:>13}" for name in scores[0].figures))
     for score in scores:
-        print(f"{score.picture:24} {score.psnr_y:8.3f} {score.ssim_y:8.4f}")
-    means = {
-        "model": options.model,
-        "data": options.data.name,
-        "scale": scale,
-        "psnr_y": round(statistics.mean(score.psnr_y for score in scores), 4),
-        "ssim_y": round(statistics.mean(score.ssim_y for score in scores), 5),
-        "pictures": len(scores),
-    }
+        print(f"{score.picture:20}" + "".join(f"{value:13.4f}" for value in score.figures.values()))
+    result = {"model": options.model, "data": options.data.name, "scale": scale, "pictures": len(scores)}
+    result |= means(scores)
     if options.json:
-        options.json.write_text(json.dumps(means | {"each": [asdict(s) for s in scores]}, indent=1) + "\n")
-    print(json.dumps(means))
+        options.json.write_text(json.dumps(result | {"each": [asdict(score) for score in scores]}, indent=1) + "\n")
+    print(json.dumps(result))
     return 0
 
 
@@ -129,8 +130,9 @@ def train(options: argparse.Namespace) -> int:
     from caesr.training.train import train
     from caesr.upscale import choose_device
 
-    recipe = read_recipe(options.recipe, options.minutes)
-    train(recipe, options.out, choose_device(options.device), options.resume, options.pause_after)
+    where = choose_device(options.device)
+    recipe = read_recipe(options.recipe, options.minutes, where.type)
+    train(recipe, options.out, where, options.resume, options.pause_after)
     return 0
 
 

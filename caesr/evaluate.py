@@ -1,34 +1,39 @@
 """The standard protocol: reduce a test picture, enlarge it again, measure how much came back."""
 
-from collections.abc import Callable
+import statistics
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
-from caesr.metrics import on_luma
+from caesr.metrics import on_luma, psnr
 from caesr.resize import resize_image
 
 Enlarge = Callable[[np.ndarray], np.ndarray]  # (H, W, 3) uint8 -> (sH, sW, 3) uint8
+Measure = Callable[[Tensor, Tensor], Tensor]  # two (1, 3, H, W) in [0, 1] -> (1,), as LPIPS and DISTS are
 
 
 @dataclass(frozen=True)
 class Score:
-    """One picture's measures: PSNR in dB and SSIM, both on Y with a border of `scale` cut off."""
+    """One picture's figures: psnr_y in dB and ssim_y with a border of `scale` cut off; consistency, the PSNR in dB of
+    the result reduced again against the input; and any measures asked for."""
 
     picture: str
-    psnr_y: float
-    ssim_y: float
+    figures: dict[str, float]
 
 
-def evaluate(enlarge: Enlarge, folder: Path, scale: int) -> list[Score]:
+def evaluate(enlarge: Enlarge, folder: Path, scale: int, measures: Mapping[str, Measure] | None = None) -> list[Score]:
     """Measure an enlarger on the high-res pictures of a folder.
 
     The pictures are cropped to multiples of `scale` and reduced by MATLAB's bicubic to bytes; results
     are compared as bytes (Y by BT.601, unrounded).
 
+    Args:
+        measures: more of them, by name: `LPIPS`, `DISTS`.
     Raises:
         FileNotFoundError: the folder holds no PNG.
     """
@@ -41,10 +46,20 @@ def evaluate(enlarge: Enlarge, folder: Path, scale: int) -> list[Score]:
             hr = np.array(image.convert("RGB"))
         height, width = (side // scale * scale for side in hr.shape[:2])
         hr = hr[:height, :width]
-        output = enlarge(resize_image(hr, 1 / scale))
-        psnr, ssim = on_luma(tensor(output), tensor(hr), border=scale)
-        scores.append(Score(file.stem, psnr, ssim))
+        lr = resize_image(hr, 1 / scale)
+        output = enlarge(lr)
+        figures = dict(zip(("psnr_y", "ssim_y"), on_luma(tensor(output), tensor(hr), border=scale), strict=True))
+        figures["consistency"] = min(99.0, psnr(tensor(resize_image(output, 1 / scale)), tensor(lr)))
+        with torch.inference_mode():
+            for name, measure in (measures or {}).items():
+                figures[name] = measure(tensor(output) / 255, tensor(hr) / 255).item()
+        scores.append(Score(file.stem, figures))
     return scores
+
+
+def means(scores: list[Score]) -> dict[str, float]:
+    """The mean of each figure over the pictures, as the field reports it."""
+    return {name: round(statistics.mean(s.figures[name] for s in scores), 5) for name in scores[0].figures}
 
 
 def bicubic(scale: int) -> Enlarge:
@@ -52,6 +67,6 @@ def bicubic(scale: int) -> Enlarge:
     return lambda lr: resize_image(lr, scale)
 
 
-def tensor(image: np.ndarray) -> torch.Tensor:
+def tensor(image: np.ndarray) -> Tensor:
     """(H, W, 3) bytes -> (1, 3, H, W) in [0, 255]."""
     return torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float()

@@ -192,7 +192,14 @@ def test_a_recipe_trains_into_a_checkpoint_that_beats_its_start(photos, recipe, 
     assert "100 %" in capsys.readouterr().out
 
 
-def test_stopping_and_resuming_gives_the_same_weights_as_going_straight_through(photos, recipe, tmp_path, monkeypatch):
+TEXTURE = "loss = {l1 = 1.0, ldl = 0.1, adversarial = 0.5}\nbalance = true\ndegrade = 'photo'"
+
+
+@pytest.mark.parametrize("losses", ["loss = {charbonnier = 1.0, fft = 0.05}", TEXTURE], ids=["fidelity", "texture"])
+def test_stopping_and_resuming_gives_the_same_weights_as_going_straight_through(
+    photos, recipe, tmp_path, monkeypatch, losses
+):
+    recipe.write_text(RECIPE.replace("loss = {charbonnier = 1.0, fft = 0.05}", losses))
     straight = train(read_recipe(recipe), tmp_path / "straight", CPU)
     from caesr.training.train import Run
 
@@ -248,11 +255,18 @@ def test_a_wrong_recipe_is_refused_with_the_reason(recipe, old, new, why):
         read_recipe(recipe)
 
 
+def test_a_recipe_may_want_other_batches_on_a_gpu(recipe):
+    recipe.write_text(RECIPE.replace("[model]", "[on_cuda]\nbatch = 64\n[model]"))
+    assert read_recipe(recipe).batch == 4
+    assert read_recipe(recipe, device="cuda").batch == 64
+
+
 def test_every_recipe_of_the_zoo_is_sound_and_bears_its_checkpoints_name():
     recipes = sorted((ROOT / "zoo/recipes").glob("*.toml"))
     assert recipes
     for file in recipes:
         recipe = read_recipe(file)
+        read_recipe(file, device="cuda")
         assert file.stem.endswith(f"-x{recipe.model.scale}")
 
 

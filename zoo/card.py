@@ -38,7 +38,9 @@ Upscaler(model)(Image.open("photo.jpg"), scale={scale}).save("photo_{scale}x.png
 ## Measured
 
 Means over the pictures of each set, reduced {scale} times by MATLAB's bicubic; PSNR and SSIM on Y (BT.601)
-with a border of {scale} pixels cut off. `python -m caesr evaluate --model {name} --data FOLDER` repeats it.
+with a border of {scale} pixels cut off; LPIPS (AlexNet, 0.1) and DISTS, lower is better; consistency is the PSNR of
+the result, reduced again, against the input. `python -m caesr evaluate --model {name} --data FOLDER
+--perceptual` repeats it.
 
 {figures}
 
@@ -60,8 +62,12 @@ def write(entry: Entry, folder: Path) -> None:
 
 def render(entry: Entry, facts: dict) -> str:
     """The card as Markdown with the Hub's front matter."""
-    rows = ["| test set | PSNR (dB) | SSIM |", "|---|---|---|"]
-    rows += [f"| {data} | {m['psnr_y']:.2f} | {m['ssim_y']:.4f} |" for data, m in entry.figures.items()]
+    rows = ["| test set | PSNR (dB) | SSIM | LPIPS ↓ | DISTS ↓ | consistency (dB) |", "|---|---|---|---|---|---|"]
+    for data, m in entry.figures.items():
+        figures = (
+            f"{m['psnr_y']:.2f} | {m['ssim_y']:.4f} | {m['lpips']:.3f} | {m['dists']:.3f} | {m['consistency']:.1f}"
+        )
+        rows.append(f"| {data} | {figures} |")
     return TEMPLATE.format(
         name=entry.name,
         purpose=entry.purpose,

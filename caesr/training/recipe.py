@@ -48,14 +48,19 @@ class Recipe:
             raise ValueError(f"Recipe {self.name}: unknown loss {', '.join(unknown)}.")
 
 
-def read_recipe(file: Path, minutes: float | None = None) -> Recipe:
-    """Read and check a recipe; `minutes` replaces its length.
+def read_recipe(file: Path, minutes: float | None = None, device: str = "cpu") -> Recipe:
+    """Read and check a recipe.
 
+    Args:
+        minutes: replaces the recipe's length.
+        device: on "cuda" the fields of the recipe's table [on_cuda] replace the others: a GPU wants larger batches.
     Raises:
         ValueError: the file is not TOML or not a recipe; the message says why.
     """
     try:
         values: dict[str, Any] = tomllib.loads(file.read_text())
+        on_cuda = values.pop("on_cuda", {})
+        values |= on_cuda if device == "cuda" else {}
         if minutes is not None:
             values |= {"minutes": minutes, "steps": 0}
         values["model"] = Config(**values.get("model", {}))
