@@ -47,7 +47,7 @@ class Report:
     failed: dict[Path, str] = field(default_factory=dict)
 
     def summary(self) -> str:
-        """A few lines for people."""
+        """For people: how many, and once more what failed, since it may have scrolled away."""
         lines = [f"{len(self.written)} enlarged, {len(self.failed)} failed"]
         return "\n".join(lines + [f"  {reason}" for reason in self.failed.values()])
 
