@@ -129,7 +129,7 @@ def enlarge(
         shutil.rmtree(folder, ignore_errors=True)  # gradio keeps its own copy of what was yielded
 
 
-def upscale(file: str, model: str = "lite", scale: float = 4, tile: float = 0) -> Iterator[str]:
+def upscale(file: str, model: str = "lite", scale: float = 4, tile: float = 0) -> Iterator[Any]:
     """Enlarge a picture for a program.
 
     Args:
@@ -144,7 +144,7 @@ def upscale(file: str, model: str = "lite", scale: float = 4, tile: float = 0) -
     try:
         target = folder / f"{source.stem}_{scale:g}x.png"
         for _ in work(source, target, model, scale, int(tile) or "auto"):
-            pass
+            yield gr.skip()  # a client that leaves is noticed here, and the device is free again
         yield str(target)
     except (ValueError, LookupError, OSError, RuntimeError) as error:
         raise sorry(error) from error

@@ -1,4 +1,5 @@
-"""Every checkpoint, and bicubic, on Set5, Set14 and B100: PSNR, SSIM, LPIPS, DISTS and consistency with the input.
+"""Every checkpoint, and bicubic, on Set5, Set14 and B100: PSNR, SSIM, consistency with the input; LPIPS and DISTS on
+the first ten pictures of B100 (named B100-10).
 
     python benchmarks/quality.py [NAME ...]
 
@@ -24,10 +25,12 @@ SETS = ("Set5", "Set14", "B100")
 
 
 def measure(enlarge: Enlarge, scale: int) -> dict[str, dict[str, float]]:
-    """Means over each test set."""
-    features = data_folder() / "features"
+    """Means over each test set, and over the ten pictures on which texture is measured."""
+    features, test = data_folder() / "features", data_folder() / "test"
+    figures = {name: means(evaluate(enlarge, test / name, scale)) for name in SETS}
     measures = {"lpips": LPIPS(features), "dists": DISTS(features)}
-    return {name: means(evaluate(enlarge, data_folder() / "test" / name, scale, measures)) for name in SETS}
+    figures["B100-10"] = means(evaluate(enlarge, test / "B100", scale, measures, first=10))
+    return figures
 
 
 def checkpoint_enlarger(folder: Path) -> tuple[Enlarge, int]:

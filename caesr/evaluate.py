@@ -26,7 +26,13 @@ class Score:
     figures: dict[str, float]
 
 
-def evaluate(enlarge: Enlarge, folder: Path, scale: int, measures: Mapping[str, Measure] | None = None) -> list[Score]:
+def evaluate(
+    enlarge: Enlarge,
+    folder: Path,
+    scale: int,
+    measures: Mapping[str, Measure] | None = None,
+    first: int | None = None,
+) -> list[Score]:
     """Measure an enlarger on the high-res pictures of a folder.
 
     The pictures are cropped to multiples of `scale` and reduced by MATLAB's bicubic to bytes; results
@@ -34,10 +40,11 @@ def evaluate(enlarge: Enlarge, folder: Path, scale: int, measures: Mapping[str, 
 
     Args:
         measures: more of them, by name: `LPIPS`, `DISTS`.
+        first: only so many pictures, in the order of their names.
     Raises:
         FileNotFoundError: the folder holds no PNG.
     """
-    files = sorted(folder.glob("*.png"))
+    files = sorted(folder.glob("*.png"))[:first]
     if not files:
         raise FileNotFoundError(f"No test pictures (*.png) in {folder}.")
     scores = []
