@@ -40,6 +40,7 @@ def server(monkeypatch):
     with Hub() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         monkeypatch.delenv("HF_TOKEN", raising=False)
+        monkeypatch.setattr(hub, "unanswered", {})
         yield server
 
 
@@ -155,7 +156,7 @@ FAILURES = [
     ((401, ""), "or it is private|refuses it"),
     ((403, ""), "refuses it .403.: `hf auth login`"),
     ((403, "GatedRepo"), "terms on its page"),
-    ((404, "RepoNotFound"), "no such repository, or it is private"),
+    ((404, "RepoNotFound"), "no repository someone/caesr-lite-x2, or it is private"),
     ((404, "RevisionNotFound"), "has no revision"),
     ((404, "EntryNotFound"), "has no config.json"),
     ((429, ""), "too many requests"),
@@ -225,7 +226,6 @@ def test_where_nobody_is_the_shipped_copy_is_used_at_once(published, monkeypatch
     assert zoo.fetch(NAME, cache_dir=cache) == catalogue.CHECKPOINTS / NAME
     assert time.monotonic() - start < 2
     assert "http://127.0.0.1:9 does not answer" in caplog.text
-    hub.unanswered.clear()
 
 
 def test_nobody_waits_for_weights_that_crawl_and_the_next_time_they_are_there(published, cache, monkeypatch, caplog):
@@ -453,6 +453,17 @@ def test_who_may_not_publish_is_told_why(server, shipped, monkeypatch, capsys, t
     assert publish() == 2
     assert "does not answer" in capsys.readouterr().err
     assert zoo.info(NAME).revision == ""
+
+
+def test_a_network_is_pushed_and_comes_back(server, cache, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    commit = small(3).push_to_hub("someone/mine", minutes=3)
+    folder = zoo.fetch("someone/mine", cache_dir=cache)
+    assert folder.name == commit
+    x = torch.rand(1, 3, 8, 8)
+    assert torch.allclose(CAEResNet.from_pretrained(folder)(x), small(3)(x), atol=1e-6)
+    with pytest.raises(zoo.ZooError, match="may not write there"):
+        small(3).push_to_hub("another/mine")
 
 
 def test_the_list_says_what_is_shipped_cached_and_published(published, cache, monkeypatch, capsys):

@@ -304,7 +304,10 @@ def explain(error: Exception, source: Source, file: str) -> str:
         case errors.GatedRepoError():
             return "its owner wants the terms on its page accepted first; then `hf auth login`"
         case errors.RepositoryNotFoundError():
-            return "the Hub has no such repository, or it is private: `hf auth login`, or set HF_TOKEN"
+            return (
+                f"the Hub has no repository {source.repo}, or it is private (`hf auth login`, or set HF_TOKEN), "
+                "and there is no folder of that name"
+            )
         case errors.RevisionNotFoundError():
             return f"the repository has no revision {source.revision}"
         case errors.EntryNotFoundError():
