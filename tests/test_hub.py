@@ -3,6 +3,7 @@
 The real client over real HTTP, to a small Hub on this machine.
 """
 
+import hashlib
 import json
 import logging
 import pickle
@@ -95,7 +96,7 @@ def bare(published, shipped):
 
 
 def expected(repo, at, commit, files):
-    oid = catalogue.hashlib.sha256(files["model.safetensors"]).hexdigest()
+    oid = hashlib.sha256(files["model.safetensors"]).hexdigest()
     return [line.format(repo=repo, at=at, commit=commit, oid=oid) for line in FETCH]
 
 
