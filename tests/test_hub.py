@@ -281,6 +281,12 @@ def test_offline_the_hub_is_not_asked(published, cache, caplog, monkeypatch):
     assert published.log == []
 
 
+def test_without_the_client_the_shipped_copy_is_used_and_that_is_said(published, caplog, monkeypatch):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    assert zoo.fetch(NAME) == catalogue.CHECKPOINTS / NAME
+    assert "huggingface_hub is not installed" in caplog.text
+
+
 def test_two_processes_fetch_at_once_and_a_third_offline_has_what_they_fetched(server, tmp_path, files):
     server.add("a/b", files)
     server.fail("slow", "GET /storage", seconds=0.5)
