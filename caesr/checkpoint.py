@@ -59,8 +59,10 @@ def load(source: str | Path) -> CAEResNet:
         from zoo import fetch  # the one door upwards: names and repositories are the zoo's business
 
         folder = fetch(str(source))
-    model = CAEResNet(**asdict(read_config(folder / CONFIG)))
-    check_header(folder / WEIGHTS, model)
+    config = asdict(read_config(folder / CONFIG))
+    with torch.device("meta"):  # no memory is taken before the file has shown that it holds as much
+        check_header(folder / WEIGHTS, CAEResNet(**config))
+    model = CAEResNet(**config)
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))
     except (OSError, safetensors.SafetensorError) as error:
@@ -131,6 +133,8 @@ def check_header(file: Path, model: CAEResNet) -> None:
             raise CheckpointError(f"{file}: {name} does not have the shape {shape} that {CONFIG} asks for.")
         if found.get("dtype") not in ("F32", "F16", "BF16"):
             raise CheckpointError(f"{file}: {name} is {found.get('dtype')}, not a floating-point tensor.")
+    if file.stat().st_size < 2 * sum(t.numel() for t in model.state_dict().values()):  # two bytes a weight at least
+        raise CheckpointError(f"{file} is damaged: it is too short for its {CONFIG}. Fetch it again.")
 
 
 def replace(file: Path, content: bytes) -> None:

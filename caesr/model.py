@@ -180,6 +180,16 @@ class CAEResNet(nn.Module):
 
         checkpoint.save(self, Path(folder), **facts)
 
+    def push_to_hub(self, repo_id: str, *, private: bool = False, **facts: Any) -> str:
+        """Upload what `save_pretrained` writes to a repository of the Hub; returns the commit.
+
+        Raises:
+            ZooError: there is no token, or the Hub refuses.
+        """
+        from zoo.publish import push  # as `from_pretrained` of a name: repositories are the zoo's business
+
+        return push(self, repo_id, private=private, **facts)
+
     @property
     def stride(self) -> int:
         """Tiles must start at multiples of this many input pixels, to meet the strides as the whole does."""

@@ -12,6 +12,8 @@ from caesr import CAEResNet
 
 ROOT = Path(__file__).parent.parent
 os.environ.setdefault("VIPS_CONCURRENCY", "1")
+os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"  # where nobody answers: no test reaches the real Hub
+os.environ["HF_HUB_DISABLE_XET"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 
 @pytest.fixture(scope="session")

@@ -84,6 +84,18 @@ def test_weights_cut_short_are_refused(folder):
         load(folder)
 
 
+def test_a_network_of_24_gigabytes_is_refused_before_memory_is_taken(folder):
+    with torch.device("meta"):
+        giant = CAEResNet(widths=(1024,) * 5, encoder_blocks=(64,) * 5, decoder_blocks=(0,) * 4)
+    edit(folder, scale=1, global_residual=False, skips="none", widths=[1024] * 5)
+    edit(folder, encoder_blocks=[64] * 5, decoder_blocks=[0] * 4)
+    shapes = {name: {"dtype": "F32", "shape": list(t.shape)} for name, t in giant.state_dict().items()}
+    header = json.dumps(shapes).encode()
+    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
+    with pytest.raises(CheckpointError, match="too short"):
+        load(folder)
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [

@@ -1,5 +1,6 @@
 """The zoo: CAESR's checkpoints, where they are and how they come."""
 
-from zoo.catalogue import Entry, ZooError, fetch, info, load, load_family, names
+from zoo.catalogue import Entry, ZooError, info, names
+from zoo.hub import fetch, load, load_family
 
 __all__ = ["Entry", "ZooError", "fetch", "info", "load", "load_family", "names"]

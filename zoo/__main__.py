@@ -2,12 +2,14 @@
 
 import argparse
 import json
+import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from caesr import checkpoint
 from caesr.checkpoint import CheckpointError
-from zoo import card, catalogue
+from zoo import card, catalogue, hub
 from zoo.catalogue import ZooError
 
 RESULTS = Path("benchmarks/results/quality.json")
@@ -16,20 +18,26 @@ RESULTS = Path("benchmarks/results/quality.json")
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 all well, 2 not (said on stderr)."""
     parser = argparse.ArgumentParser(prog="python -m zoo", description=__doc__)
-    verbs = parser.add_subparsers(required=True, metavar="list | info | fetch | verify | add")
+    verbs = parser.add_subparsers(required=True, metavar="list | info | fetch | verify | add | publish")
     for name, run, what in (
-        ("list", list_, "every checkpoint in a line"),
+        ("list", list_, "every checkpoint in a line, and where it is to be had"),
         ("info", info, "all that the catalogue knows of one, as JSON"),
         ("fetch", fetch, "print the folder of a checkpoint"),
         ("verify", verify, "check every file's hash and every weight's shape"),
         ("add", add, "enter checkpoint folders into the catalogue, and write their cards"),
+        ("publish", publish, "put checkpoints on the Hub, and their commits into the catalogue"),
     ):
         verb = verbs.add_parser(name, help=what)
         verb.set_defaults(run=run)
         if name in ("info", "fetch"):
             verb.add_argument("name")
-        if name == "add":
-            verb.add_argument("names", nargs="+", metavar="NAME")
+        if name in ("add", "publish"):
+            verb.add_argument("names", nargs="+" if name == "add" else "*", metavar="NAME")
+        if name == "publish":
+            owner = os.environ.get("CAESR_HUB_NAMESPACE")
+            verb.add_argument("--namespace", default=owner, required=not owner, metavar="OWNER", help="user or group")
+            verb.add_argument("--private", action="store_true", help="make new repositories private")
+            verb.add_argument("--dry-run", action="store_true", help="say what would be done; send nothing")
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
@@ -43,7 +51,20 @@ def list_(_: argparse.Namespace) -> int:
         psnr = entry.figures.get("Set5", {}).get("psnr_y")
         measured = f"Set5 {psnr:.2f} dB" if psnr else "not measured"
         print(f"{entry.name:18} {entry.size / 1e6:6.1f} MB   {measured:14}   {entry.purpose}")
+        print(f"{'':18} {', '.join(whereabouts(entry)) or 'nowhere to be had'}")
     return 0
+
+
+def whereabouts(entry: catalogue.Entry) -> list[str]:
+    """Where a checkpoint is, found out without asking the Hub."""
+    places = []
+    if not hub.wrong(catalogue.CHECKPOINTS / entry.name, entry.sha256):
+        places.append("shipped")
+    if entry.revision and hub.cached(hub.Source.of(entry)):
+        places.append("cached")
+    if entry.revision:
+        places.append(f"published as {entry.repo_id}@{entry.revision[:7]}")
+    return places
 
 
 def info(options: argparse.Namespace) -> int:
@@ -52,14 +73,14 @@ def info(options: argparse.Namespace) -> int:
 
 
 def fetch(options: argparse.Namespace) -> int:
-    print(catalogue.fetch(options.name))
+    print(hub.fetch(options.name))
     return 0
 
 
 def verify(_: argparse.Namespace) -> int:
-    for name in catalogue.names():
-        catalogue.load(name)
-        print(f"{name}: sound")
+    for entry in catalogue.read().values():
+        checkpoint.load(hub.shipped(entry))
+        print(f"{entry.name}: sound")
     return 0
 
 
@@ -68,10 +89,32 @@ def add(options: argparse.Namespace) -> int:
     entries = catalogue.read() if catalogue.CATALOGUE.exists() else {}
     for name in options.names:
         folder = catalogue.CHECKPOINTS / name
-        entries[name] = catalogue.describe(folder, results["checkpoints"].get(name, {}))
-        card.write(entries[name], folder)
+        entry = catalogue.describe(folder, results["checkpoints"].get(name, {}))
+        if before := entries.get(name):  # what is published stays so until the files are others
+            same = entry.sha256 == before.sha256
+            entry = replace(entry, repo_id=before.repo_id, revision=before.revision if same else "")
+        entries[name] = entry
+        card.write(entry, folder)
         print(f"{name}: in the catalogue")
     catalogue.write(entries)
+    return 0
+
+
+def publish(options: argparse.Namespace) -> int:
+    from zoo.publish import FILES, publish
+
+    entries = catalogue.read()
+    for name in options.names or list(entries):
+        entry = catalogue.info(name)
+        if options.dry_run:
+            hub.shipped(entry)  # whole, or it is said now
+            size, private = f"{entry.size / 1e6:.1f} MB", ", private" * options.private
+            print(f"{name}: would go to {options.namespace}/{name}{private}: {', '.join(FILES)}, {size}")
+            continue
+        entries[name] = publish(entry, options.namespace, private=options.private)
+        catalogue.write(entries)  # after each: what is done stays done if the next one fails
+        same = entries[name].revision == entry.revision
+        print(f"{name}: {entries[name].repo_id}@{entries[name].revision[:7]}{', unchanged' * same}")
     return 0
 
 

@@ -34,7 +34,7 @@ Upscaler(model)(Image.open("photo.jpg"), scale={scale}).save("photo_{scale}x.png
 ```
 
     python -m caesr upscale photo.jpg -o large --model {name} --scale {scale}
-
+{download}
 ## Measured
 
 Means over the pictures of each set, reduced {scale} times by MATLAB's bicubic; PSNR and SSIM on Y (BT.601) with a
@@ -67,13 +67,15 @@ def render(entry: Entry, facts: dict) -> str:
         look = [f"{m[name]:.3f}" if name in m else "" for name in ("lpips", "dists")]
         cells = [data, f"{m['psnr_y']:.2f}", f"{m['ssim_y']:.4f}", *look, f"{m['consistency']:.1f}"]
         rows.append(f"| {' | '.join(cells)} |")
+    owner = entry.repo_id.rpartition("/")[0] + "/" if entry.repo_id else ""  # a family is published together
     return TEMPLATE.format(
         name=entry.name,
         purpose=entry.purpose,
         scale=entry.scale,
         parameters=entry.parameters,
         megabytes=entry.size / 1e6,
-        base_model=f"base_model: {entry.base_model}\n" if entry.base_model else "",
+        base_model=f"base_model: {owner}{entry.base_model}\n" if entry.base_model else "",
+        download=f"    hf download {entry.repo_id} config.json model.safetensors\n" if entry.repo_id else "",
         figures="\n".join(rows) if entry.figures else "Not measured yet.",
         trained=trained(entry, facts),
     )

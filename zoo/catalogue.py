@@ -1,15 +1,16 @@
 """The catalogue: one entry a checkpoint, what its family is for, where its files are.
 
-catalogue.json is written by `python -m zoo add` from the checkpoint folders and the measured results;
-nobody types a hash or a figure.
+catalogue.json is written by `python -m zoo add` from the checkpoint folders and the measured results, and by
+`python -m zoo publish`; nobody types a hash, a revision or a figure.
 """
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from caesr import CAEResNet, checkpoint
+from caesr import checkpoint
 
 HERE = Path(__file__).parent
 CATALOGUE, CHECKPOINTS = HERE / "catalogue.json", HERE / "checkpoints"
@@ -40,11 +41,15 @@ class Entry:
     sha256: dict[str, str]  # of config.json and model.safetensors
     licence: str = "Apache-2.0"
     base_model: str = ""  # the checkpoint it was trained from
+    repo_id: str = ""  # on the Hub, once published
+    revision: str = ""  # the commit there that holds these very files
     figures: dict[str, dict[str, float]] = field(default_factory=dict)  # test set -> measure -> mean
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES or self.name != f"caesr-{self.family}-x{self.scale}":
             raise ValueError(f"catalogue.json: {self.name} is not caesr-FAMILY-xSCALE of a known family.")
+        if not re.fullmatch("([0-9a-f]{40})?", self.revision) or bool(self.repo_id) < bool(self.revision):
+            raise ValueError(f"catalogue.json: the revision of {self.name} is not a commit of a repository.")
 
     @property
     def purpose(self) -> str:
@@ -110,44 +115,3 @@ def info(name: str) -> Entry:
     if name not in entries:
         raise ZooError(f"There is no checkpoint {name!r}. There is: {', '.join(entries)}.")
     return entries[name]
-
-
-def fetch(name: str) -> Path:
-    """The folder of a checkpoint, its hashes verified.
-
-    Args:
-        name: a checkpoint of the catalogue, or a folder (taken as it is).
-    Raises:
-        ZooError: there is none of that name, or its files are not those of the catalogue.
-    """
-    if Path(name).is_dir():
-        return Path(name)
-    entry = info(name)
-    folder = CHECKPOINTS / name
-    for file, expected in entry.sha256.items():
-        if not (folder / file).is_file() or sha256(folder / file) != expected:
-            raise ZooError(f"{folder / file} is missing or damaged. Install CAESR again.")
-    return folder
-
-
-def load(name: str) -> CAEResNet:
-    """The network of a checkpoint, on the CPU, in eval mode.
-
-    Raises:
-        ZooError, CheckpointError: as `fetch`, and `CAEResNet.from_pretrained`.
-    """
-    return checkpoint.load(fetch(name))
-
-
-def load_family(name: str) -> list[CAEResNet]:
-    """What an `Upscaler` needs: every scale of a family, or the one checkpoint or folder of that name.
-
-    Raises:
-        ZooError, CheckpointError: as `load`.
-    """
-    members = [entry.name for entry in read().values() if entry.family == name]
-    if not members and not Path(name).is_dir() and name not in names():
-        families = dict.fromkeys(entry.family for entry in read().values())
-        there_is = ", ".join([*families, *names()])
-        raise ZooError(f"There is no family, checkpoint or folder {name!r}. There is: {there_is}.")
-    return [load(member) for member in members or [name]]

@@ -1,0 +1,78 @@
+"""How a checkpoint gets to the Hub: its folder as it is, in a repository of its own, tagged with the version.
+
+The token comes from HF_TOKEN or `hf auth login`, through huggingface_hub; nothing here sees or says it.
+"""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from caesr import CAEResNet, __version__, checkpoint
+from zoo import card, hub
+from zoo.catalogue import Entry, ZooError
+
+FILES = ("README.md", *hub.FILES)
+TAG = f"v{__version__}"
+
+log = logging.getLogger("caesr.zoo")
+
+
+def publish(entry: Entry, namespace: str, *, private: bool = False) -> Entry:
+    """Upload a checkpoint and its card; where nothing has changed, nothing is committed.
+
+    Returns:
+        The entry with its repository and the commit, for the catalogue.
+    Raises:
+        ZooError: the folder is damaged, there is no token, or the Hub refuses.
+    """
+    folder = hub.shipped(entry)
+    entry = replace(entry, repo_id=f"{namespace}/{entry.name}")
+    card.write(entry, folder)  # it names the repository
+    return replace(entry, revision=upload(folder, entry.repo_id, private=private, tag=TAG))
+
+
+def push(model: CAEResNet, repo_id: str, *, private: bool = False, **facts: Any) -> str:
+    """Upload a network to anybody's repository; returns the commit. `facts` go into the weights' header.
+
+    Raises:
+        ZooError: there is no token, or the Hub refuses.
+    """
+    with TemporaryDirectory() as folder:
+        checkpoint.save(model, Path(folder), **facts)
+        return upload(Path(folder), repo_id, private=private)
+
+
+def upload(folder: Path, repo_id: str, *, private: bool, tag: str = "") -> str:
+    """Bring a repository, made if there is none, to what the folder holds; returns the commit."""
+    from huggingface_hub import HfApi, get_token
+    from huggingface_hub.errors import HFValidationError, HTTPError, OfflineModeIsEnabled
+
+    if get_token() is None:
+        raise ZooError("Publishing needs a token: `hf auth login`, or set HF_TOKEN.")
+    api = HfApi(endpoint=hub.endpoint(), library_name="caesr", library_version=__version__)
+    message = f"CAESR {__version__}"
+    try:
+        api.create_repo(repo_id, private=private, exist_ok=True)
+        commit = api.upload_folder(
+            repo_id=repo_id, folder_path=folder, allow_patterns=list(FILES), commit_message=message
+        ).oid
+        tags = {ref.name: ref.target_commit for ref in api.list_repo_refs(repo_id).tags} if tag else {}
+        if tag and tag not in tags:
+            api.create_tag(repo_id, tag=tag, revision=commit)
+        elif tags.get(tag, commit) != commit:  # others may have pinned it: a tag stays where it is
+            log.warning("%s: %s stays at commit %s; the next version gets its own.", repo_id, tag, tags[tag][:7])
+    except HFValidationError as error:
+        raise ZooError(f"{repo_id} cannot be the name of a repository.") from error
+    except (HTTPError, OfflineModeIsEnabled) as error:
+        raise ZooError(f"{repo_id}: {explain(error)}.") from error
+    return commit
+
+
+def explain(error: Exception) -> str:
+    """Why the Hub did not take it, in the middle of a sentence."""
+    status = getattr(getattr(error, "response", None), "status_code", 0)
+    if status in (401, 403):
+        return f"the Hub refuses ({status}): the token is not valid, or may not write there"
+    return f"the Hub is not well ({status})" if status else f"{hub.endpoint()} does not answer ({type(error).__name__})"
