@@ -31,7 +31,9 @@ def parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("upscale", help="enlarge pictures")
     verb.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="pictures or folders of them")
     verb.add_argument("-o", "--out", type=Path, required=True, help="a folder, or a file for a single picture")
-    verb.add_argument("--model", default="lite", help="a family, a checkpoint, a folder or owner/repo[@revision] (default: lite)")
+    verb.add_argument(
+        "--model", default="lite", help="a family, a checkpoint, a folder or owner/repo[@revision] (default: lite)"
+    )
     verb.add_argument("--scale", type=float, default=4.0, help="1 to 8, any number (default: 4)")
     verb.add_argument("--tile", type=tile, default="auto", help="side of a tile in input pixels, or auto")
     verb.add_argument("--format", choices=("png", "jpg", "webp", "tif"), help="default: OUT's, else png")
