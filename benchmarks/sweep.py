@@ -166,7 +166,11 @@ def main() -> None:
             row[data] = round(means(scores)["psnr_y"], 3)
         rows.append(row)
     result = {"date": str(date.today()), "machine": platform.machine(), "threads": torch.get_num_threads()}
-    result |= {"minutes": arguments.minutes, "command": " ".join(["python", *sys.argv]), "rows": rows}
+    result |= {
+        "minutes": arguments.minutes,
+        "command": " ".join(["python", *(word for word in sys.argv if word != "--only-measure")]),
+        "rows": rows,
+    }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"sweep-{arguments.group}.json").write_text(json.dumps(result, indent=1) + "\n")
     print("| network | parameters | ms | steps | Set5 | Set14 |\n|---|---|---|---|---|---|")
