@@ -18,6 +18,7 @@ test: .venv/dev
 bench: .venv/dev
 	$(BIN)/python benchmarks/quality.py
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/tables.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
