@@ -64,7 +64,8 @@ def test_damaged_weights_are_noticed(monkeypatch, tmp_path):
 
 def test_the_command_line_lists_informs_and_verifies(capsys):
     assert main(["list"]) == 0
-    assert all(name in capsys.readouterr().out for name in zoo.names())
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in zoo.names())
     assert main(["info", "caesr-lite-x4"]) == 0
     assert json.loads(capsys.readouterr().out)["scale"] == 4
     assert main(["fetch", "nothing"]) == 2
