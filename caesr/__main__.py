@@ -88,10 +88,16 @@ def upscale(options: argparse.Namespace) -> int:
         format=options.format,
         quality=options.quality,
         keep_location=options.keep_location,
-        say=lambda line, end="\n": print(line, end=end, file=sys.stderr, flush=True),
+        say=say,
     )
     print(report.summary(), file=sys.stderr)
     return 2 if report.failed else 0
+
+
+def say(line: str, end: str = "\n") -> None:
+    """A line on stderr; one that the next will replace only where somebody is looking."""
+    if end == "\n" or sys.stderr.isatty():
+        print(line, end=end, file=sys.stderr, flush=True)
 
 
 def evaluate(options: argparse.Namespace) -> int:
