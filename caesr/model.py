@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from caesr.reach import cubic_reach, reach
 from caesr.resize import enlargement_kernel
 
 
@@ -210,11 +211,10 @@ class CAEResNet(nn.Module):
     def _reaches(self) -> Iterator[tuple[int, int]]:
         """For every phase of the output: the first and last input pixel seen, from the pixel's own place."""
         pre = self.config.scale if self.config.upsampling == "pre" else 1
-        layers = [*self.encoder, *self.decoder]  # the longest way through; skips see less
         for output in range(self.stride * self.config.scale):
             first = last = output // self.shuffle.upscale_factor
-            for layer in reversed(layers):
-                first, last = reach(layer, first, last)
+            first, last = reach(self.decoder, first, last)  # the longest way through; skips see less
+            first, last = reach(self.encoder, first, last)
             if pre > 1:
                 seen = [cubic_reach(pixel, pre) for pixel in range(first, last + 1)]
                 first, last = min(low for low, _ in seen), max(high for _, high in seen)
@@ -228,25 +228,6 @@ def stages(layers: nn.Sequential, blocks: tuple[int, ...]) -> Iterator[nn.Sequen
     for n in blocks:
         yield nn.Sequential(*list(layers)[start : start + 2 + n])
         start += 2 + n
-
-
-def reach(layer: nn.Module, first: int, last: int) -> tuple[int, int]:
-    """The inputs that a layer's outputs first…last look at, along one axis."""
-    if isinstance(layer, ResidualBlock):
-        return reach(layer.conv1, *reach(layer.conv2, first, last))
-    if isinstance(layer, nn.ConvTranspose2d):
-        kernel, stride, padding = layer.kernel_size[0], layer.stride[0], int(layer.padding[0])
-        return -((kernel - 1 - padding - first) // stride), (last + padding) // stride
-    if isinstance(layer, nn.Conv2d):
-        kernel, stride, padding = layer.kernel_size[0], layer.stride[0], int(layer.padding[0])
-        return first * stride - padding, last * stride - padding + kernel - 1
-    return first, last
-
-
-def cubic_reach(pixel: int, scale: int) -> tuple[int, int]:
-    """The inputs that one pixel of a bicubic enlargement looks at, along one axis."""
-    below, between = divmod(2 * pixel + 1 - scale, 2 * scale)
-    return (below - 1, below + 2) if between else (below, below)
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
