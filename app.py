@@ -136,7 +136,7 @@ def upscale(file: str, model: str = "lite", scale: float = 4, tile: float = 0) -
         file: the picture: JPEG, PNG, WebP or TIFF.
         model: a family or a checkpoint of the zoo.
         scale: 1 to 8, any number.
-        tile: side of a tile in pixels of the picture, 0 to choose by the free memory.
+        tile: side of a tile in pixels of the picture, 0 to have it chosen.
     Returns:
         The enlarged picture as a lossless PNG.
     """

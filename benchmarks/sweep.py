@@ -21,11 +21,11 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 import torch
+from quality import checkpoint_enlarger
 
 from caesr import CAEResNet, checkpoint
-from caesr.evaluate import Enlarge, evaluate, means
+from caesr.evaluate import evaluate, means
 from caesr.training.recipe import data_folder, read_recipe
 from caesr.training.train import Run
 
@@ -116,16 +116,6 @@ def train_all(candidates: dict[str, dict], steps: dict[str, int], jobs: int, fol
         time.sleep(0.5)
 
 
-def enlarger(model: CAEResNet) -> Enlarge:
-    @torch.inference_mode()
-    def enlarge(lr: np.ndarray) -> np.ndarray:
-        x = torch.from_numpy(lr).permute(2, 0, 1)[None].float().div(255)
-        y = model(x.contiguous(memory_format=torch.channels_last))
-        return y[0].mul(255).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
-
-    return enlarge
-
-
 @torch.inference_mode()
 def milliseconds(models: dict[str, CAEResNet], rounds: int = 15) -> dict[str, float]:
     """Median time of a 256×256 input on all cores, the models taking turns."""
@@ -162,7 +152,8 @@ def main() -> None:
         row |= {"milliseconds": round(speed[name], 1), "config": asdict(model.config)}
         row["steps"] = checkpoint.read_facts(path(folder, name))["steps"]
         for data in ("Set5", "Set14"):
-            scores = evaluate(enlarger(model), data_folder() / "test" / data, model.config.scale)
+            enlarge, scale = checkpoint_enlarger(path(folder, name))
+            scores = evaluate(enlarge, data_folder() / "test" / data, scale)
             row[data] = round(means(scores)["psnr_y"], 3)
         rows.append(row)
     result = {"date": str(date.today()), "machine": platform.machine(), "threads": torch.get_num_threads()}

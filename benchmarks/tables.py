@@ -11,11 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from quality import SETS
+
 import zoo
 
 ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", ROOT / "docs" / "decisions.md")
-SETS = ("Set5", "Set14", "B100")
 SLOT = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -70,7 +71,11 @@ def sweep(group: str) -> Callable[[], str]:
             head, rows = [head[0], *head[3:]], [[row[0], *row[3:]] for row in rows]
         else:
             note = f" ms: median for a 256×256 input on {result['threads']} CPU threads."
-        return table(head, rows, f"`{result['command']}`, {result['date']}: {result['minutes']:g} minutes each.{note}")
+        return table(
+            head,
+            rows,
+            f"`{result['command']}`, {result['date']}: {result['minutes']:g} minutes of a thread each.{note}",
+        )
 
     return render
 

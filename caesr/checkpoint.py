@@ -38,10 +38,15 @@ def save(model: CAEResNet, folder: Path, **facts: Any) -> None:
     metadata = {"format": "pt", "architecture": "CAEResNet", "schema": SCHEMA}
     metadata |= {"scale": str(model.config.scale), "facts": json.dumps(facts)}
     tensors = {name: t.detach().cpu().float().contiguous() for name, t in model.state_dict().items()}
-    partial = folder / f".{WEIGHTS}.{os.getpid()}"
+    save_tensors(folder / WEIGHTS, tensors, metadata)
+
+
+def save_tensors(file: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file so that it is there whole or not at all."""
+    partial = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         save_file(tensors, partial, metadata=metadata)
-        partial.replace(folder / WEIGHTS)
+        partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -292,7 +292,7 @@ def _save(image: Any, path: Path, format: str, quality: int) -> None:
     if format == "jpg":
         image.jpegsave(target, keep=keep, Q=quality, subsample_mode="off", optimize_coding=True)
     elif format == "png":
-        image.pngsave(target, keep=keep, filter="all")  # photographs get a third smaller by it
+        image.pngsave(target, keep=keep, filter="all")  # smaller files for photographs
     elif format == "webp" and quality == 100:
         image.webpsave(target, keep=keep, lossless=True, exact=True)
     elif format == "webp":

@@ -42,7 +42,7 @@ class Upscaler:
     Args:
         model: a network, or several of different `scale`, all with three channels in and out.
         device: "auto" (CUDA, else MPS, else CPU) or a torch device.
-        tile: side of a tile in low-res pixels, or "auto" to choose by the free memory.
+        tile: side of a tile in low-res pixels, or "auto" (`choose_tile`).
     Raises:
         ValueError: a model that does not take and give RGB, a device that is not there, a tile below 32.
     """
@@ -237,10 +237,7 @@ def choose_device(name: str | torch.device = "auto") -> torch.device:
 
 
 def choose_tile(model: CAEResNet, device: torch.device) -> int:
-    """A side in low-res pixels that fits half of the memory free on the device, from 128 to 1024.
-
-    On a CPU 512: larger tiles save no more work, and leave the caches.
-    """
+    """A side in low-res pixels: on CUDA what fits half of the free memory, from 128 to 1024; elsewhere 512."""
     if device.type != "cuda":
         return 512
     free, _ = torch.cuda.mem_get_info(device)

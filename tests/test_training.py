@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -270,39 +269,20 @@ def test_every_recipe_of_the_zoo_is_sound_and_bears_its_checkpoints_name():
         assert file.stem.endswith(f"-x{recipe.model.scale}")
 
 
-def test_training_by_the_clock_on_the_command_line_ends_on_time(photos, recipe, tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "caesr",
-        "train",
-        str(recipe),
-        "--out",
-        str(tmp_path / "out"),
-        "--minutes",
-        "0.03",
-    ]
-    began = time.monotonic()
-    done = subprocess.run([*command, "--device", "cpu"], capture_output=True, text=True, cwd=ROOT)
+def run_train(recipe: Path, out: Path, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "caesr", "train", str(recipe), "--out", str(out), "--device", "cpu", *more]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | environment)
+
+
+def test_training_by_the_clock_on_the_command_line_ends_by_itself(photos, recipe, tmp_path):
+    done = run_train(recipe, tmp_path / "out", "--minutes", "0.03")
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - began < 40
+    assert "100 % of the recipe" in done.stdout
     assert (tmp_path / "out/model.safetensors").exists()
 
 
 def test_without_training_pictures_the_command_says_where_they_are_looked_for(recipe, tmp_path):
-    environment = os.environ | {"CAESR_DATA": str(tmp_path / "nowhere")}
-    command = [
-        sys.executable,
-        "-m",
-        "caesr",
-        "train",
-        str(recipe),
-        "--out",
-        str(tmp_path / "out"),
-        "--device",
-        "cpu",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
+    done = run_train(recipe, tmp_path / "out", CAESR_DATA=str(tmp_path / "nowhere"))
     assert done.returncode == 2
     assert "CAESR_DATA" in done.stderr
     assert "Traceback" not in done.stderr

@@ -5,14 +5,13 @@ import json
 import os
 import sys
 from dataclasses import asdict, replace
-from pathlib import Path
 
 from caesr import checkpoint
 from caesr.checkpoint import CheckpointError
 from zoo import card, catalogue, hub
 from zoo.catalogue import ZooError
 
-RESULTS = Path("benchmarks/results/quality.json")
+RESULTS = catalogue.HERE.parent / "benchmarks" / "results" / "quality.json"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import os
 import signal
 import sys
 import time
@@ -13,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from caesr import checkpoint
@@ -139,9 +138,8 @@ class Run:
             tensors |= {f"adversary.{name}": t for name, t in self.objective.adversary.state().items()}
         tensors |= {"generator": self.generator.get_state()}
         metadata = {"step": str(self.step), "seconds": repr(self.seconds), "recipe": self._recipe_json()}
-        partial = self.out / f".{RESUME}.{os.getpid()}"
-        save_file({name: t.contiguous() for name, t in tensors.items()}, partial, metadata=metadata)
-        partial.replace(self.out / RESUME)
+        contiguous = {name: t.contiguous() for name, t in tensors.items()}
+        checkpoint.save_tensors(self.out / RESUME, contiguous, metadata)
 
     def resume(self) -> None:
         """Take up what `save` wrote.
