@@ -191,7 +191,7 @@ def test_a_recipe_trains_into_a_checkpoint_that_beats_its_start(photos, recipe, 
     assert "100 %" in capsys.readouterr().out
 
 
-TEXTURE = "loss = {l1 = 1.0, ldl = 0.1, adversarial = 0.5}\nbalance = true\ndegrade = 'photo'"
+TEXTURE = "loss = {l1 = 1.0, ldl = 0.1, adversarial = 0.5}\nbalance = true\ndegrade = 'photo'\npixel_first = 0.2"
 
 
 @pytest.mark.parametrize("losses", ["loss = {charbonnier = 1.0, fft = 0.05}", TEXTURE], ids=["fidelity", "texture"])
@@ -217,6 +217,15 @@ def test_stopping_and_resuming_gives_the_same_weights_as_going_straight_through(
     ours, theirs = checkpoint.load(stopped).state_dict(), checkpoint.load(straight).state_dict()
     for name, tensor in theirs.items():
         assert torch.allclose(ours[name], tensor, atol=1e-6), name
+
+
+def test_before_pixel_first_is_over_the_first_loss_alone_counts(photos, recipe, tmp_path):
+    weights = []
+    for n, losses in enumerate(("{l1 = 1.0}", "{l1 = 1.0, adversarial = 0.5}\npixel_first = 0.8", "{mse = 1.0}")):
+        recipe.write_text(RECIPE.replace("{charbonnier = 1.0, fft = 0.05}", losses))
+        weights.append(checkpoint.load(train(read_recipe(recipe), tmp_path / str(n), CPU)).encoder[0].weight)
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
 
 
 def test_another_recipe_is_not_resumed(photos, recipe, tmp_path):
@@ -245,6 +254,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_spares_the_last_good_state(p
         ("batch = 4", "bach = 4", "bach"),
         ("fft", "gan", "gan"),
         ("scale = 2", "scale = 7", "scale"),
+        ("finish = 0.2\nloss = {charbonnier", "pixel_first = 0.2\nloss = {adversarial", "pixels as the first"),
         ("data =", "data", "TOML|Expected|recipe"),
     ],
 )

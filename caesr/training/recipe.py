@@ -35,6 +35,7 @@ class Recipe:
     balance: bool = False  # whether a loss's weight is its share of the gradient at the output
     degrade: str = "bicubic"  # how low_res comes from high_res: "bicubic", or "photo" (training/degrade.py)
     adversary_rate: float = 2e-4  # Adam's rate for the discriminator
+    pixel_first: float = 0.0  # the first part of the schedule, which minimises the first loss alone
     finish: float = 0.0  # the last part of the schedule, which minimises mse
     seed: int = 0
 
@@ -46,6 +47,8 @@ class Recipe:
         unknown = self.loss.keys() - LOSSES.keys() - {"perceptual", "adversarial", "ldl"}
         if unknown:
             raise ValueError(f"Recipe {self.name}: unknown loss {', '.join(unknown)}.")
+        if self.pixel_first and next(iter(self.loss)) not in LOSSES:
+            raise ValueError(f"Recipe {self.name}: pixel_first wants a loss on pixels as the first one.")
 
 
 def read_recipe(file: Path, minutes: float | None = None, device: str = "cpu") -> Recipe:

@@ -20,7 +20,7 @@ from caesr.metrics import on_luma
 from caesr.model import CAEResNet
 from caesr.training import start
 from caesr.training.degrade import photo
-from caesr.training.losses import mse
+from caesr.training.losses import LOSSES, mse
 from caesr.training.objective import Objective
 from caesr.training.optimiser import make_optimiser
 from caesr.training.pictures import Pictures, find, hold_out
@@ -79,8 +79,8 @@ class Run:
 
     def advance(self) -> Tensor:
         """One step of the optimizer; returns the loss, still on the device."""
-        recipe, progress = self.recipe, self.progress
-        cosine = 0.5 * (1 + math.cos(math.pi * progress))
+        recipe = self.recipe
+        cosine = 0.5 * (1 + math.cos(math.pi * self.progress))
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * cosine * min(1.0, (self.step + 1) / recipe.warmup)
         lr, hr = self.pictures.sample(recipe.batch, self.generator)
@@ -89,8 +89,9 @@ class Run:
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             output = self.forward(lr).float()
         self.optimiser.zero_grad(set_to_none=True)
-        if progress >= 1 - recipe.finish:
-            loss = mse(output, hr)
+        pixel_loss = self._pixel_loss()
+        if pixel_loss:
+            loss = pixel_loss(output, hr)
             loss.backward()
         else:
             loss = self.objective.backward(output, hr, lambda: self.run_mean(lr))
@@ -99,10 +100,16 @@ class Run:
         keep = min(recipe.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.mean.parameters()), list(self.model.parameters()), 1 - keep)
-        if self.objective.adversary:
+        if self.objective.adversary and not pixel_loss:
             self.objective.adversary.learn(output, hr)
         self.step += 1
         return loss.detach()
+
+    def _pixel_loss(self) -> Callable[[Tensor, Tensor], Tensor] | None:
+        """What alone is minimised at the beginning and at the end of the schedule; None between them."""
+        if self.progress >= 1 - self.recipe.finish:
+            return mse
+        return LOSSES[next(iter(self.recipe.loss))] if self.progress < self.recipe.pixel_first else None
 
     @torch.no_grad()
     def run_mean(self, lr: Tensor) -> Tensor:
