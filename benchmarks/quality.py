@@ -1,5 +1,5 @@
 """Every checkpoint, and bicubic, on Set5, Set14 and B100: PSNR, SSIM, consistency with the input; LPIPS and DISTS on
-the first ten pictures of B100 (named B100-10).
+the first ten pictures of B100 (B100-10), and all of these again on blurred, noisy JPEGs of those (B100-10-worn).
 
     python benchmarks/quality.py [NAME ...]
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from caesr import Upscaler, checkpoint
-from caesr.evaluate import Enlarge, bicubic, evaluate, means
+from caesr.evaluate import Enlarge, bicubic, evaluate, means, worn
 from caesr.perceptual import DISTS, LPIPS
 from caesr.training.recipe import data_folder
 from zoo import catalogue
@@ -30,6 +30,7 @@ def measure(enlarge: Enlarge, scale: int) -> dict[str, dict[str, float]]:
     figures = {name: means(evaluate(enlarge, test / name, scale)) for name in SETS}
     measures = {"lpips": LPIPS(features), "dists": DISTS(features)}
     figures["B100-10"] = means(evaluate(enlarge, test / "B100", scale, measures, first=10))
+    figures["B100-10-worn"] = means(evaluate(enlarge, test / "B100", scale, measures, first=10, reduce=worn))
     return figures
 
 

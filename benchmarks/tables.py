@@ -57,6 +57,25 @@ def models() -> str:
     return table(head, rows, note)
 
 
+def worn() -> str:
+    """Texture and pictures that life has been at, at scale 4."""
+    quality = results("quality")
+    measured = {"bicubic": quality["bicubic"]["4"]}
+    measured |= {f"`{name}`": zoo.info(name).figures for name in zoo.names() if zoo.info(name).scale == 4}
+    rows: list[list[object]] = []
+    for name, figures in measured.items():
+        clean, bad = figures["B100-10"], figures["B100-10-worn"]
+        cells = [f"{data['psnr_y']:.2f} / {data['lpips']:.3f} / {data['dists']:.3f}" for data in (clean, bad)]
+        rows.append([name, cells[0], f"{clean['consistency']:.1f}", cells[1]])
+    head = ["×4", "clean: dB / LPIPS ↓ / DISTS ↓", "consistency (dB)", "worn: dB / LPIPS ↓ / DISTS ↓"]
+    note = (
+        "The first ten of B100. Worn: blurred, reduced, made noisy, JPEG of quality 40 (`caesr.evaluate.worn`). "
+        "Consistency: PSNR of the result, reduced again, against the clean input. "
+        f"`{quality['measured']['command']}`, {quality['measured']['date']}."
+    )
+    return table(head, rows, note)
+
+
 def sweep(group: str) -> Callable[[], str]:
     """The table of one group of benchmarks/sweep.py; of speed only where the networks differ in it."""
 
@@ -80,7 +99,7 @@ def sweep(group: str) -> Callable[[], str]:
     return render
 
 
-TABLES: dict[str, Callable[[], str]] = {"models": models} | {
+TABLES: dict[str, Callable[[], str]] = {"models": models, "worn": worn} | {
     f"sweep-{group}": sweep(group) for group in ("split", "optimiser", "join")
 }
 

@@ -47,6 +47,8 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--data", type=Path, required=True, help="a folder of high-resolution PNGs")
     verb.add_argument("--scale", type=int, choices=(2, 3, 4), help="for bicubic; a checkpoint knows its own")
     verb.add_argument("--perceptual", action="store_true", help="LPIPS and DISTS too; needs $CAESR_DATA/features")
+    verb.add_argument("--worn", action="store_true", help="enlarge blurred, noisy JPEGs instead of clean reductions")
+    verb.add_argument("--first", type=int, metavar="N", help="only the first N pictures")
     verb.add_argument("--json", type=Path, help="write every picture's figures there")
     device(verb)
     verb.set_defaults(run=evaluate)
@@ -102,7 +104,8 @@ def say(line: str, end: str = "\n") -> None:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Print a table of the pictures and, as the last line, one JSON object with the means."""
-    from caesr.evaluate import bicubic, evaluate, means
+    from caesr.evaluate import bicubic, evaluate, means, worn
+    from caesr.resize import resize_image
     from caesr.upscale import Upscaler
     from zoo import load
 
@@ -120,7 +123,8 @@ def evaluate(options: argparse.Namespace) -> int:
 
         features = data_folder() / "features"
         measures = {"lpips": LPIPS(features), "dists": DISTS(features)}
-    scores = evaluate(enlarge, options.data, scale, measures)
+    reduce = worn if options.worn else resize_image
+    scores = evaluate(enlarge, options.data, scale, measures, options.first, reduce)
     print(f"{'picture':20}" + "".join(f"{name:>13}" for name in scores[0].figures))
     for score in scores:
         print(f"{score.picture:20}" + "".join(f"{value:13.4f}" for value in score.figures.values()))

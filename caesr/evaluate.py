@@ -1,5 +1,6 @@
 """The standard protocol: reduce a test picture, enlarge it again, measure how much came back."""
 
+import io
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageFilter
 from torch import Tensor
 
 from caesr.metrics import on_luma, psnr
 from caesr.resize import resize_image
 
 Enlarge = Callable[[np.ndarray], np.ndarray]  # (H, W, 3) uint8 -> (sH, sW, 3) uint8
+Reduce = Callable[[np.ndarray, float], np.ndarray]  # a picture and a factor below 1 -> the smaller picture
 Measure = Callable[[Tensor, Tensor], Tensor]  # two (1, 3, H, W) in [0, 1] -> (1,), as LPIPS and DISTS are
 
 
@@ -32,15 +34,17 @@ def evaluate(
     scale: int,
     measures: Mapping[str, Measure] | None = None,
     first: int | None = None,
+    reduce: Reduce = resize_image,
 ) -> list[Score]:
     """Measure an enlarger on the high-res pictures of a folder.
 
-    The pictures are cropped to multiples of `scale` and reduced by MATLAB's bicubic to bytes; results
-    are compared as bytes (Y by BT.601, unrounded).
+    The pictures are cropped to multiples of `scale` and reduced to bytes; results are compared as bytes
+    (Y by BT.601, unrounded).
 
     Args:
         measures: more of them, by name: `LPIPS`, `DISTS`.
         first: only so many pictures, in the order of their names.
+        reduce: what makes the input of a picture and 1/scale: MATLAB's bicubic, or `worn`.
     Raises:
         FileNotFoundError: the folder holds no PNG.
     """
@@ -53,7 +57,7 @@ def evaluate(
             hr = np.array(image.convert("RGB"))
         height, width = (side // scale * scale for side in hr.shape[:2])
         hr = hr[:height, :width]
-        lr = resize_image(hr, 1 / scale)
+        lr = reduce(hr, 1 / scale)
         output = enlarge(lr)
         figures = dict(zip(("psnr_y", "ssim_y"), on_luma(tensor(output), tensor(hr), border=scale), strict=True))
         figures["consistency"] = min(99.0, psnr(tensor(resize_image(output, 1 / scale)), tensor(lr)))
@@ -62,6 +66,23 @@ def evaluate(
                 figures[name] = measure(tensor(output) / 255, tensor(hr) / 255).item()
         scores.append(Score(file.stem, figures))
     return scores
+
+
+def worn(hr: np.ndarray, factor: float, blur: float = 1.5, noise: float = 6, quality: int = 40) -> np.ndarray:
+    """Reduce as the world does: out of focus, then smaller, then grainy, then a strongly packed JPEG.
+
+    Args:
+        hr: (H, W, 3) uint8.
+        blur: standard deviation of a Gaussian, in pixels of `hr`.
+        noise: standard deviation in grey levels of the smaller picture, each channel its own; always the same grain.
+        quality: of the JPEG, 4:2:0.
+    """
+    soft = Image.fromarray(hr).filter(ImageFilter.GaussianBlur(blur))
+    lr = resize_image(np.asarray(soft), factor)
+    grain = np.random.default_rng(0).normal(0, noise, lr.shape)
+    file = io.BytesIO()
+    Image.fromarray((lr + grain).round().clip(0, 255).astype(np.uint8)).save(file, "JPEG", quality=quality)
+    return np.array(Image.open(file))
 
 
 def means(scores: list[Score]) -> dict[str, float]:

@@ -2,11 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from caesr.evaluate import bicubic, evaluate, means
+from caesr.evaluate import bicubic, evaluate, means, tensor, worn
 from caesr.metrics import luma, on_luma, psnr, ssim
+from caesr.resize import resize_image
 
 
 def test_white_black_and_primaries_have_the_luma_of_bt601():
@@ -47,3 +50,22 @@ def test_bicubic_on_set5_measures_what_the_field_publishes(data, scale, expected
 def test_a_folder_without_pictures_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match="No test pictures"):
         evaluate(bicubic(2), tmp_path, 2)
+
+
+def test_worn_pictures_are_always_the_same_and_lose_in_every_way_they_should(photograph):
+    hr = photograph[:144, :224]
+    lr, again = worn(hr, 1 / 2), worn(hr, 1 / 2)
+    assert np.array_equal(lr, again)
+    assert lr.shape == (72, 112, 3)
+    ways = {"blur": {"noise": 0, "quality": 100}, "noise": {"blur": 0, "quality": 100}, "jpeg": {"blur": 0, "noise": 0}}
+    clean = tensor(resize_image(hr, 1 / 2))
+    alone = [psnr(tensor(worn(hr, 1 / 2, **way)), clean) for way in ways.values()]
+    assert psnr(tensor(lr), clean) < min(alone) < 40
+    nothing = worn(hr, 1 / 2, blur=0, noise=0, quality=100)
+    assert psnr(tensor(nothing), clean) > max(alone)
+
+
+def test_evaluating_on_worn_pictures_costs_decibels(photograph, tmp_path):
+    Image.fromarray(photograph).save(tmp_path / "cat.png")
+    clean, bad = (means(evaluate(bicubic(2), tmp_path, 2, reduce=way)) for way in (resize_image, worn))
+    assert bad["psnr_y"] < clean["psnr_y"] - 1

@@ -39,8 +39,9 @@ Upscaler(model)(Image.open("photo.jpg"), scale={scale}).save("photo_{scale}x.png
 
 Means over the pictures of each set, reduced {scale} times by MATLAB's bicubic; PSNR and SSIM on Y (BT.601) with a
 border of {scale} pixels cut off; LPIPS (AlexNet, 0.1) and DISTS, lower is better, on the first ten of B100;
-consistency is the PSNR of the result, reduced again, against the input.
-`python -m caesr evaluate --model {name} --data FOLDER --perceptual` repeats it.
+consistency is the PSNR of the result, reduced again, against the input. The inputs of B100-10-worn were blurred,
+made noisy and packed as JPEG of quality 40 (`caesr.evaluate.worn`).
+`python -m caesr evaluate --model {name} --data FOLDER --perceptual` repeats it; `--first 10`, `--worn`.
 
 {figures}
 
