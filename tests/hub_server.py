@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -41,13 +41,15 @@ class Repository:
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)  # id -> path -> content, oldest first
     tags: dict[str, str] = field(default_factory=dict)
 
-    def commit(self, files: dict[str, bytes]) -> str:
+    sdk: str = ""  # of a Space
+
+    def commit(self, files: dict[str, bytes], deleted: Collection[str] = ()) -> str:
         """Add a commit on main; returns its id."""
         head = list(self.commits.values())[-1] if self.commits else {}
         identity = hashlib.sha1(
-            repr((len(self.commits), sorted(files))).encode() + b"".join(files.values())
+            repr((len(self.commits), sorted(files), sorted(deleted))).encode() + b"".join(files.values())
         ).hexdigest()
-        self.commits[identity] = head | files
+        self.commits[identity] = {path: content for path, content in head.items() if path not in deleted} | files
         return identity
 
     def find(self, revision: str) -> str | None:
@@ -197,12 +199,15 @@ class Handler(BaseHTTPRequestHandler):
     def create(self) -> None:
         wanted = json.loads(self.body)
         repo = f"{wanted['organization']}/{wanted['name']}"
+        if wanted.get("type") == "space":
+            repo = f"spaces/{repo}"
         if not self.may_write or wanted["organization"] != OWNER:
             return self.refuse(403 if self.may_write else 401)
         if repo in self.server.repositories:
             return self.answer(409, {"url": f"{self.server.url}/{repo}"})
         self.server.add(repo, {".gitattributes": b"*.safetensors filter=lfs\n"})
         self.server.repositories[repo].private = wanted.get("visibility") == "private"
+        self.server.repositories[repo].sdk = wanted.get("sdk", "")
         self.answer(200, {"url": f"{self.server.url}/{repo}"})
 
     def preupload(self, repo: str, revision: str) -> None:
@@ -232,14 +237,17 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200)
 
     def commit(self, repo: str, _: str) -> None:
-        files = {}
+        files: dict[str, bytes] = {}
+        deleted = []
         for line in self.body.splitlines():
             item = json.loads(line)
             if item["key"] == "file":
                 files[item["value"]["path"]] = base64.b64decode(item["value"]["content"])
             elif item["key"] == "lfsFile":
                 files[item["value"]["path"]] = self.server.stored[item["value"]["oid"]]
-        commit = self.server.repositories[repo].commit(files)
+            elif item["key"] == "deletedFile":
+                deleted.append(item["value"]["path"])
+        commit = self.server.repositories[repo].commit(files, deleted)
         self.answer(200, {"commitOid": commit, "commitUrl": f"{self.server.url}/{repo}/commit/{commit}"})
 
     def tag(self, repo: str, revision: str) -> None:
@@ -251,21 +259,22 @@ class Handler(BaseHTTPRequestHandler):
         """The log is a list."""
 
 
-REPO = r"([^/]+/[^/]+)"
+REPO = r"((?:spaces/)?[^/]+/[^/]+)"  # a Space's name begins with spaces/, here and in its addresses
+API = rf"/api/(?:models/)?{REPO}"
 Handler.routes = [
     (rf"(?:HEAD|GET) /{REPO}/resolve/([^/]+)/(.+)", Handler.resolve),
     (r"GET /storage/(\w+)/.+", Handler.storage),
     (r"PUT /storage/(\w+)", Handler.store),
-    (rf"GET /api/models/{REPO}", Handler.info),
-    (rf"GET /api/models/{REPO}/revision/([^/]+)", Handler.info),
-    (rf"GET /api/models/{REPO}/tree/([^/]+)", Handler.tree),
-    (rf"GET /api/models/{REPO}/refs", Handler.refs),
+    (rf"GET {API}", Handler.info),
+    (rf"GET {API}/revision/([^/]+)", Handler.info),
+    (rf"GET {API}/tree/([^/]+)", Handler.tree),
+    (rf"GET {API}/refs", Handler.refs),
     (r"POST /api/repos/create", Handler.create),
     (r"POST /api/validate-yaml", lambda handler: handler.answer(200, {"errors": [], "warnings": []})),
-    (rf"POST /api/models/{REPO}/preupload/([^/]+)", Handler.preupload),
+    (rf"POST {API}/preupload/([^/]+)", Handler.preupload),
     (rf"POST /{REPO}\.git/info/lfs/objects/batch", Handler.batch),
-    (rf"POST /api/models/{REPO}/commit/([^/]+)", Handler.commit),
-    (rf"POST /api/models/{REPO}/tag/([^/]+)", Handler.tag),
+    (rf"POST {API}/commit/([^/]+)", Handler.commit),
+    (rf"POST {API}/tag/([^/]+)", Handler.tag),
 ]
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from caesr import CAEResNet
 from caesr.checkpoint import CheckpointError
 from tests.conftest import ROOT, small
 from tests.hub_server import OWNER, PAGE, TOKEN, Hub
-from zoo import catalogue, hub
+from zoo import catalogue, client, hub, space
 from zoo.__main__ import main
 
 NAME, REPO = "caesr-lite-x2", "someone/caesr-lite-x2"
@@ -41,7 +41,7 @@ def server(monkeypatch):
     with Hub() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         monkeypatch.delenv("HF_TOKEN", raising=False)
-        monkeypatch.setattr(hub, "unanswered", {})
+        monkeypatch.setattr(client, "unanswered", {})
         yield server
 
 
@@ -70,6 +70,7 @@ def shipped(nets, tmp_path, monkeypatch):
     """That zoo: its members ship and are not published."""
     monkeypatch.setattr(catalogue, "CATALOGUE", tmp_path / "catalogue.json")
     monkeypatch.setattr(catalogue, "CHECKPOINTS", tmp_path / "checkpoints")
+    monkeypatch.setattr(space, "README", tmp_path / "README.md")  # there is none, so none is written
     shutil.copytree(nets, catalogue.CHECKPOINTS)
     folders = sorted(catalogue.CHECKPOINTS.iterdir())
     catalogue.write({folder.name: catalogue.describe(folder, {}) for folder in folders})
@@ -109,6 +110,25 @@ def test_the_first_fetch_asks_the_hub_and_the_second_nobody(bare, cache, files):
     assert zoo.fetch(NAME, cache_dir=cache) == folder
     assert zoo.fetch("lite", scale=2, cache_dir=cache) == folder
     assert bare.log == []
+
+
+def test_whoever_waits_is_told_how_much_has_come(bare, cache, capsys, monkeypatch):
+    told = []
+    zoo.fetch(NAME, cache_dir=cache, progress=lambda *bytes_: told.append(bytes_))
+    size = zoo.info(NAME).size
+    assert told[-1] == (size, size)
+    assert all(done <= total == size for done, total in told)
+    told.clear()
+    zoo.fetch(NAME, cache_dir=cache, progress=lambda *bytes_: told.append(bytes_))
+    assert told == []  # it is there already
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache / "another"))
+    for terminal in (True, False):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda here=terminal: here)
+        shutil.rmtree(cache)
+        assert main(["fetch", NAME]) == 0
+        output = capsys.readouterr()
+        assert output.out.strip().startswith(str(cache))
+        assert (f"{NAME}: 0.0 of 0.0 MB" in output.err) == terminal
 
 
 def test_the_hub_is_not_asked_for_what_is_not_published(server, shipped):
@@ -211,7 +231,7 @@ def test_a_page_stored_as_weights_is_refused_by_its_content(server, cache, files
 
 
 def test_a_hub_that_hangs_is_asked_once_by_the_whole_family(published, monkeypatch, caplog):
-    monkeypatch.setattr(hub, "ANSWER", 0.3)
+    monkeypatch.setattr(client, "ANSWER", 0.3)
     published.fail("slow", seconds=2)
     assert [net.config.scale for net in zoo.load_family("lite")] == [2, 4]
     assert "does not answer" in caplog.text
@@ -346,7 +366,7 @@ def test_a_hostile_config_is_refused_before_the_weights_are_fetched(server, cach
 
 
 def test_weights_too_large_for_any_network_of_ours_are_not_fetched(server, cache, files, monkeypatch):
-    monkeypatch.setattr(hub, "LARGEST", 1000)
+    monkeypatch.setattr(client, "LARGEST", 1000)
     server.add("a/b", files)
     with pytest.raises(zoo.ZooError, match="too many for a CAE-ResNet"):
         zoo.fetch("a/b", cache_dir=cache)

@@ -1,6 +1,6 @@
 """The zoo: CAESR's checkpoints, where they are and how they come."""
 
 from zoo.catalogue import Entry, ZooError, info, names
-from zoo.hub import fetch, load, load_family
+from zoo.hub import fell_back, fetch, fetch_family, load, load_family
 
-__all__ = ["Entry", "ZooError", "fetch", "info", "load", "load_family", "names"]
+__all__ = ["Entry", "ZooError", "fell_back", "fetch", "fetch_family", "info", "load", "load_family", "names"]

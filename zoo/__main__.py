@@ -5,10 +5,12 @@ import json
 import os
 import sys
 from dataclasses import asdict, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from caesr import checkpoint
 from caesr.checkpoint import CheckpointError
-from zoo import card, catalogue, hub
+from zoo import card, catalogue, client, hub, space
 from zoo.catalogue import ZooError
 
 RESULTS = catalogue.HERE.parent / "benchmarks" / "results" / "quality.json"
@@ -17,7 +19,7 @@ RESULTS = catalogue.HERE.parent / "benchmarks" / "results" / "quality.json"
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 all well, 2 not (said on stderr)."""
     parser = argparse.ArgumentParser(prog="python -m zoo", description=__doc__)
-    verbs = parser.add_subparsers(required=True, metavar="list | info | fetch | verify | add | publish")
+    verbs = parser.add_subparsers(required=True, metavar="list | info | fetch | verify | add | publish | space")
     for name, run, what in (
         ("list", list_, "every checkpoint in a line, and where it is to be had"),
         ("info", info, "all that the catalogue knows of one, as JSON"),
@@ -25,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         ("verify", verify, "check every file's hash and every weight's shape"),
         ("add", add, "enter checkpoint folders into the catalogue, and write their cards"),
         ("publish", publish, "put checkpoints on the Hub, and their commits into the catalogue"),
+        ("space", space_, "name the published checkpoints in README.md, and push the page to a Space"),
     ):
         verb = verbs.add_parser(name, help=what)
         verb.set_defaults(run=run)
@@ -35,8 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
         if name == "publish":
             owner = os.environ.get("CAESR_HUB_NAMESPACE")
             verb.add_argument("--namespace", default=owner, required=not owner, metavar="OWNER", help="user or group")
+        if name == "space":
+            verb.add_argument("--repo", metavar="OWNER/NAME", help="the Space, made if there is none")
+        if name in ("publish", "space"):
             verb.add_argument("--private", action="store_true", help="make new repositories private")
-            verb.add_argument("--dry-run", action="store_true", help="say what would be done; send nothing")
+            verb.add_argument("--dry-run", action="store_true", help="say what would be done; change and send nothing")
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
@@ -59,7 +65,7 @@ def whereabouts(entry: catalogue.Entry) -> list[str]:
     places = []
     if not hub.wrong(catalogue.CHECKPOINTS / entry.name, entry.sha256):
         places.append("shipped")
-    if entry.revision and hub.cached(hub.Source.of(entry)):
+    if entry.revision and client.cached(client.Source.of(entry)):
         places.append("cached")
     if entry.revision:
         places.append(f"published as {entry.repo_id}@{entry.revision[:7]}")
@@ -72,7 +78,16 @@ def info(options: argparse.Namespace) -> int:
 
 
 def fetch(options: argparse.Namespace) -> int:
-    print(hub.fetch(options.name))
+    def show(done: int, total: int) -> None:
+        print(f"\r{options.name}: {done / 1e6:.1f} of {total / 1e6:.1f} MB", end="", file=sys.stderr, flush=True)
+
+    looking = sys.stderr.isatty()
+    try:
+        folder = hub.fetch(options.name, progress=show if looking else None)
+    finally:
+        if looking:
+            print("\r\033[K", end="", file=sys.stderr)
+    print(folder)
     return 0
 
 
@@ -96,6 +111,7 @@ def add(options: argparse.Namespace) -> int:
         card.write(entry, folder)
         print(f"{name}: in the catalogue")
     catalogue.write(entries)
+    space.write()
     return 0
 
 
@@ -112,8 +128,26 @@ def publish(options: argparse.Namespace) -> int:
             continue
         entries[name] = publish(entry, options.namespace, private=options.private)
         catalogue.write(entries)  # after each: what is done stays done if the next one fails
+        space.write()
         same = entries[name].revision == entry.revision
         print(f"{name}: {entries[name].repo_id}@{entries[name].revision[:7]}{', unchanged' * same}")
+    return 0
+
+
+def space_(options: argparse.Namespace) -> int:
+    from zoo.publish import push_space
+
+    if options.dry_run:
+        with TemporaryDirectory() as folder:
+            files = sorted(file for file in space.assemble(Path(folder)).rglob("*") if file.is_file())
+            for file in files:
+                print(f"{file.stat().st_size:10,}  {file.relative_to(folder)}")
+            size = sum(file.stat().st_size for file in files) / 1e6
+        print(f"{len(files)} files, {size:.1f} MB, would go to {options.repo or 'a Space (--repo OWNER/NAME)'}")
+        return 0
+    space.write()
+    if options.repo:
+        print(f"{options.repo}: {push_space(options.repo, private=options.private)[:7]}")
     return 0
 
 
