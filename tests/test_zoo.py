@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 
 import zoo
 from caesr import checkpoint
@@ -28,6 +29,24 @@ def test_an_entry_agrees_with_its_files_its_card_and_the_measured_results(name):
     results = json.loads((ROOT / "benchmarks/results/quality.json").read_text())
     assert entry.figures == results["checkpoints"][name]
     assert sorted(file.name for file in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_the_hub_reads_the_measured_results_from_a_card(name):
+    data = ModelCard((catalogue.CHECKPOINTS / name / "README.md").read_text()).data
+    assert (data.model_name, data.library_name, data.license) == (name, "caesr", "apache-2.0")
+    read = {(result.dataset_name, result.metric_type): result.metric_value for result in data.eval_results}
+    figures = zoo.info(name).figures
+    assert read["Set5", "psnr"] == round(figures["Set5"]["psnr_y"], 2)
+    assert read["B100-10", "lpips"] == round(figures["B100-10"]["lpips"], 3)
+    assert {test_set for test_set, _ in read} == set(figures)
+    assert {measure for _, measure in read} == set(data.metrics) == {"psnr", "ssim", "lpips", "dists"}
+
+
+def test_a_card_without_figures_claims_none():
+    card_ = card.render(replace(zoo.info("caesr-lite-x2"), figures={}), {})
+    assert ModelCard(card_).data.eval_results is None
+    assert "Not measured yet." in card_
 
 
 @pytest.mark.parametrize("name", zoo.names())

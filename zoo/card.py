@@ -3,18 +3,13 @@
 from pathlib import Path
 
 from caesr import checkpoint
+from zoo import client
 from zoo.catalogue import Entry
 
 TEMPLATE = """\
 ---
-license: apache-2.0
-library_name: caesr
-pipeline_tag: image-to-image
-tags:
-- super-resolution
-- image-upscaling
-- convolutional-autoencoder
-{base_model}---
+{front}
+---
 
 # {name}
 
@@ -33,7 +28,10 @@ model = CAEResNet.from_pretrained("{name}")
 Upscaler(model)(Image.open("photo.jpg"), scale={scale}).save("photo_{scale}x.png")
 ```
 
+On the command line, and on the page, where it is called *{family}*:
+
     python -m caesr upscale photo.jpg -o large --model {name} --scale {scale}
+    python app.py
 {download}
 ## Measured
 
@@ -56,6 +54,14 @@ them. Text and faces of a few pixels do not come back. The test sets were never 
 """
 
 
+MEASURES = {  # of the catalogue's figures -> the Hub's name, for people, decimals
+    "psnr_y": ("psnr", "PSNR on Y (dB)", 2),
+    "ssim_y": ("ssim", "SSIM on Y", 4),
+    "lpips": ("lpips", "LPIPS (AlexNet)", 3),
+    "dists": ("dists", "DISTS", 3),
+}
+
+
 def write(entry: Entry, folder: Path) -> None:
     """Write README.md into the checkpoint's folder."""
     checkpoint.replace(folder / "README.md", render(entry, checkpoint.read_facts(folder)).encode())
@@ -68,18 +74,51 @@ def render(entry: Entry, facts: dict) -> str:
         look = [f"{m[name]:.3f}" if name in m else "" for name in ("lpips", "dists")]
         cells = [data, f"{m['psnr_y']:.2f}", f"{m['ssim_y']:.4f}", *look, f"{m['consistency']:.1f}"]
         rows.append(f"| {' | '.join(cells)} |")
-    owner = entry.repo_id.rpartition("/")[0] + "/" if entry.repo_id else ""  # a family is published together
     return TEMPLATE.format(
         name=entry.name,
         purpose=entry.purpose,
         scale=entry.scale,
         parameters=entry.parameters,
         megabytes=entry.size / 1e6,
-        base_model=f"base_model: {owner}{entry.base_model}\n" if entry.base_model else "",
-        download=f"    hf download {entry.repo_id} config.json model.safetensors\n" if entry.repo_id else "",
+        front=front_matter(entry),
+        family=entry.family.capitalize(),
+        download=f"\nOnly the files:\n\n    hf download {entry.repo_id} {' '.join(client.FILES)}\n"
+        if entry.repo_id
+        else "",
         figures="\n".join(rows) if entry.figures else "Not measured yet.",
         trained=trained(entry, facts),
     )
+
+
+def front_matter(entry: Entry) -> str:
+    """What the Hub reads, in YAML. No `datasets`: these have to be on the Hub, and the training pictures are not."""
+    from huggingface_hub import EvalResult, ModelCardData
+
+    results = [
+        EvalResult(
+            task_type="image-to-image",
+            task_name=f"super-resolution, {entry.scale} times",
+            dataset_type=data.lower(),
+            dataset_name=data,
+            metric_type=measure,
+            metric_name=name,
+            metric_value=round(figures[figure], decimals),
+        )
+        for data, figures in entry.figures.items()
+        for figure, (measure, name, decimals) in MEASURES.items()
+        if figure in figures
+    ]
+    owner = entry.repo_id.rpartition("/")[0] + "/" if entry.repo_id else ""  # a family is published together
+    return ModelCardData(
+        license=entry.licence.lower(),
+        library_name="caesr",
+        pipeline_tag="image-to-image",
+        tags=["super-resolution", "image-upscaling", "convolutional-autoencoder"],
+        base_model=owner + entry.base_model if entry.base_model else None,
+        metrics=list(dict.fromkeys(result.metric_type for result in results)) or None,
+        model_name=entry.name if results else None,
+        eval_results=results or None,
+    ).to_yaml(line_break="\n")
 
 
 def trained(entry: Entry, facts: dict) -> str:
