@@ -4,7 +4,6 @@ import logging
 import os
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from functools import lru_cache
@@ -17,53 +16,40 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import gradio as gr
 
 import zoo
-from caesr import Upscaler, picture
-from caesr.batch import enlarge_file
+from caesr import picture
+from caesr.page import device
 from caesr.page.preview import previews
-from caesr.page.words import LABELS, label, say
-from caesr.upscale import LARGEST_SCALE, SMALLEST_TILE, Progress
+from caesr.page.words import LABELS, PROBLEMS, label, say, sorry
+from caesr.upscale import LARGEST_SCALE, SMALLEST_TILE, choose_device, passes
 
 ENTRIES = {name: zoo.info(name) for name in zoo.names()}
 FAMILIES = list(dict.fromkeys(entry.family for entry in ENTRIES.values()))
 EXAMPLES = sorted(Path(__file__).parent.glob("examples/*.png"))
-DEVICE = threading.Lock()  # one enlargement at a time, whatever becomes of the queue
 HOUR = 3600
 CSS = ".gradio-container {max-width: 1280px !important; margin: 0 auto !important}"
 
-log = logging.getLogger("caesr.page")
-
 
 @lru_cache(maxsize=8)
-def family_of(name: str) -> tuple[Any, ...]:
-    """The networks of a family or checkpoint, read once."""
-    return tuple(zoo.load_family(name))
-
-
-def upscaler(name: str, tile: int | str) -> Upscaler:
-    """The family's networks on the device of this machine."""
-    return Upscaler(family_of(name), tile=tile)
-
-
-def work(source: Path, target: Path, model: str, scale: float, tile: int | str) -> Iterator[Progress | None]:
-    """Enlarge a file once the device is free; None while another one is being enlarged."""
-    while not DEVICE.acquire(timeout=0.5):
-        yield None
-    try:
-        yield from enlarge_file(upscaler(model, tile), source, target, scale)
-    finally:
-        DEVICE.release()  # also when the visitor cancels or leaves: gradio closes the generator
+def folders(name: str) -> device.Folders:
+    """Where the checkpoints of a family, or the one of that name, lie on this machine; fetched once."""
+    return tuple(zoo.fetch_family(name))
 
 
 def describe(model: str, scale: float, request: gr.Request) -> str:
-    """Which checkpoints the chosen family and scale take, their size and measured PSNR."""
-    route = [network.config.scale for network in upscaler(model, "auto").route(scale)]
-    names = [f"caesr-{model}-x{native}" for native in route]
-    if len(names) > 1:
-        return say(request, "passes", name=" + ".join(names), passes=len(names))
-    entry = ENTRIES[names[0]]
-    psnr = entry.figures.get("Set5", {}).get("psnr_y")
-    measured = f"{psnr:.2f}" if psnr else "–"
-    return say(request, "model_facts", name=entry.name, megabytes=entry.size / 1e6, psnr=measured)
+    """Which checkpoints the chosen family and scale take, their size and measured PSNR; what the Hub did not give."""
+    family = {entry.scale: entry for entry in ENTRIES.values() if entry.family == model}
+    try:
+        route = [family[native] for native in passes(family, scale)]
+        copies = [name for folder in folders(model) if (name := zoo.fell_back(folder))]
+    except PROBLEMS as error:
+        return f"⚠️ {error}"
+    if len(route) > 1:
+        line = say(request, "passes", name=" + ".join(entry.name for entry in route), passes=len(route))
+    else:
+        psnr = route[0].figures.get("Set5", {}).get("psnr_y")
+        measured = f"{psnr:.2f}" if psnr else "–"
+        line = say(request, "model_facts", name=route[0].name, megabytes=route[0].size / 1e6, psnr=measured)
+    return line + "  \n" + say(request, "fell_back", names=", ".join(copies)) if copies else line
 
 
 def facts(file: str | None, scale: float, request: gr.Request) -> str:
@@ -104,7 +90,7 @@ def enlarge(
     folder = Path(tempfile.mkdtemp(prefix="caesr-"))  # this run's own, mode 0700
     try:
         target = folder / f"{source.stem}_{scale:g}x.png"
-        for step in work(source, target, model, scale, "auto" if auto else int(tile)):
+        for step in device.enlarge(folders(model), source, target, scale, "auto" if auto else int(tile)):
             if step is None:
                 progress((0, 1), desc=say(request, "waiting"))
             else:
@@ -119,11 +105,11 @@ def enlarge(
             width=found.width,
             height=found.height,
             seconds=seconds,
-            device=upscaler(model, "auto").device.type.upper(),
+            device=choose_device().type.upper(),
             reduced="" if whole else say(request, "reduced"),
         )
         yield (str(before), str(after)), gr.DownloadButton(value=str(target), interactive=True), status
-    except (ValueError, LookupError, OSError, RuntimeError) as error:
+    except PROBLEMS as error:
         raise sorry(error) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # gradio keeps its own copy of what was yielded
@@ -143,19 +129,13 @@ def upscale(file: str, model: str = "lite", scale: float = 4, tile: float = 0) -
     source, folder = Path(file or ""), Path(tempfile.mkdtemp(prefix="caesr-"))
     try:
         target = folder / f"{source.stem}_{scale:g}x.png"
-        for _ in work(source, target, model, scale, int(tile) or "auto"):
+        for _ in device.enlarge(folders(model), source, target, scale, int(tile) or "auto"):
             yield gr.skip()  # a client that leaves is noticed here, and the device is free again
         yield str(target)
-    except (ValueError, LookupError, OSError, RuntimeError) as error:
+    except PROBLEMS as error:
         raise sorry(error) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def sorry(reason: object) -> gr.Error:
-    """What a visitor is shown when something cannot be done; the log gets a line."""
-    log.warning("not enlarged: %s", reason)
-    return gr.Error(str(reason), duration=15, print_exception=False)
 
 
 def page() -> gr.Blocks:

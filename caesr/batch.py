@@ -3,6 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
+
+import numpy as np
 
 from caesr import picture
 from caesr.upscale import Progress, Upscaler
@@ -10,8 +13,14 @@ from caesr.upscale import Progress, Upscaler
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
 
 
+class Streams(Protocol):
+    """An Upscaler, or what stands for one that is elsewhere."""
+
+    def stream(self, image: np.ndarray, scale: float) -> Iterator[Progress]: ...
+
+
 def enlarge_file(
-    upscaler: Upscaler,
+    upscaler: Streams,
     source: Path,
     target: Path,
     scale: float,

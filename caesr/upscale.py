@@ -4,7 +4,7 @@ import itertools
 import math
 import os
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -112,16 +112,7 @@ class Upscaler:
         Raises:
             ValueError: the scale is out of bounds, or beyond what two passes of these models reach.
         """
-        if not 1 <= scale <= LARGEST_SCALE:  # NaN fails too
-            raise ValueError(f"scale={scale}: choose from 1 to {LARGEST_SCALE:g}.")
-        natives = sorted(self.models)
-        ways: list[tuple[int, ...]] = [(native,) for native in natives]
-        ways += list(itertools.combinations_with_replacement(natives, 2))
-        ways = [way for way in ways if math.prod(way) >= scale]
-        if not ways:
-            raise ValueError(f"scale={scale}: two passes of this model reach {natives[-1] ** 2} at most.")
-        best = min(ways, key=lambda way: (len(way), math.prod(way)))
-        return [self.models[native] for native in best]
+        return [self.models[native] for native in passes(self.models, scale)]
 
     def count_tiles(self, height: int, width: int, scale: float) -> int:
         """How many tiles a picture of this size takes at this scale, all passes together."""
@@ -173,6 +164,23 @@ class Upscaler:
         """One tile (3, h, w) through the network, on its device -> (3, sh, sw) in [0, 1], on the CPU."""
         batch = x[None].to(self.device).contiguous(memory_format=torch.channels_last)
         return model(batch)[0].clamp(0, 1).cpu()
+
+
+def passes(natives: Iterable[int], scale: float) -> tuple[int, ...]:
+    """The native scale of each pass: the next one that reaches `scale`, else the two that do with the least excess.
+
+    Raises:
+        ValueError: as `Upscaler.route`.
+    """
+    if not 1 <= scale <= LARGEST_SCALE:  # NaN fails too
+        raise ValueError(f"scale={scale}: choose from 1 to {LARGEST_SCALE:g}.")
+    natives = sorted(natives)
+    ways: list[tuple[int, ...]] = [(native,) for native in natives]
+    ways += list(itertools.combinations_with_replacement(natives, 2))
+    ways = [way for way in ways if math.prod(way) >= scale]
+    if not ways:
+        raise ValueError(f"scale={scale}: two passes of this model reach {natives[-1] ** 2} at most.")
+    return min(ways, key=lambda way: (len(way), math.prod(way)))
 
 
 class _Clock:

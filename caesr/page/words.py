@@ -1,7 +1,13 @@
 """Everything the page says, in English and Chinese."""
 
+import logging
+
 import gradio as gr
 from gradio.i18n import I18nData
+
+# What goes wrong with a picture, a checkpoint or the machine: their sentences are for people. Others are faults of
+# ours, and not hidden.
+PROBLEMS = (ValueError, LookupError, OSError, RuntimeError)
 
 WORDS: dict[str, dict[str, str]] = {
     "en": {
@@ -25,6 +31,7 @@ WORDS: dict[str, dict[str, str]] = {
         "pages": "The file has {pages} pages; the first one is enlarged.",
         "model_facts": "`{name}` · {megabytes:.1f} MB · Set5 {psnr} dB",
         "passes": "`{name}`, in {passes} passes",
+        "fell_back": "⚠️ The Hub did not give {names}: using the copy that ships with CAESR, the very same weights.",
         "reduced": " (shown reduced; the download is full size)",
         "done": "{width} × {height} in {seconds:.1f} s on {device}{reduced}",
         "colour": "colour",
@@ -59,6 +66,7 @@ WORDS: dict[str, dict[str, str]] = {
         "pages": "文件共有 {pages} 页,只放大第一页。",
         "model_facts": "`{name}` · {megabytes:.1f} MB · Set5 {psnr} dB",
         "passes": "`{name}`,分 {passes} 遍处理",
+        "fell_back": "⚠️ 未能从 Hub 取得 {names}:改用 CAESR 自带的副本,权重完全相同。",
         "reduced": "(显示为缩小图;下载为原尺寸)",
         "done": "{width} × {height},用时 {seconds:.1f} 秒,设备 {device}{reduced}",
         "colour": "彩色",
@@ -103,3 +111,11 @@ def say(request: gr.Request | None, key: str, **values: object) -> str:
     preferred = request.headers.get("accept-language", "en") if request else "en"
     words = WORDS["zh" if preferred.lower().startswith("zh") else "en"]
     return words[key].format(**values)
+
+
+def sorry(reason: object) -> gr.Error:
+    """What a visitor is shown when something cannot be done; the log gets a line."""
+    if isinstance(reason, gr.Error):  # said already
+        return reason
+    logging.getLogger("caesr.page").warning("not enlarged: %s", reason)
+    return gr.Error(str(reason), duration=15, print_exception=False)

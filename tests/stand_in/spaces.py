@@ -1,0 +1,82 @@
+"""What Hugging Face's module `spaces` does on ZeroGPU, as far as that can be done without its GPUs.
+
+CUDA seems to be there and fails when it is used, except in the process that is forked for a call. That process runs
+the generator in a thread of its own; arguments, yields and errors cross pickled, of an error that is not gradio's
+the name only. A generator that is closed stops at its next yield, and closing waits for that.
+"""
+
+import inspect
+import multiprocessing
+import os
+import pickle
+from collections.abc import Callable, Iterator
+from functools import partial, wraps
+from threading import Thread
+from typing import Any
+
+import gradio as gr
+import torch
+
+fork = multiprocessing.get_context("fork")
+calls: list[dict[str, Any]] = []  # of every call: its process, the seconds asked for, how many yields crossed
+cuda_is_there = torch.cuda.is_available
+torch.cuda.is_available = lambda: True
+
+
+def gradio_auto_wrap(function: Callable) -> Callable:
+    """Gradio asks for it whenever there is a module of this name."""
+    return function
+
+
+def GPU(task: Callable | None = None, *, duration: Callable | None = None) -> Callable:
+    if task is None:
+        return partial(GPU, duration=duration)
+    assert inspect.isgeneratorfunction(task)
+    assert duration is not None
+
+    @wraps(task)
+    def handler(*arguments: Any) -> Iterator[Any]:
+        call: dict[str, Any] = {"seconds": duration(*arguments), "yields": 0}
+        (reader, writer), stop = fork.Pipe(duplex=False), fork.Event()
+        call["process"] = process = fork.Process(target=child, args=(task, pickle.dumps(arguments), writer, stop))
+        process.start()
+        writer.close()
+        calls.append(call)
+        try:
+            while (message := pickle.loads(reader.recv_bytes()))[0] == "yield":
+                call["yields"] += 1
+                yield message[1]
+            if message[0] == "error":
+                raise message[1]
+        except EOFError:
+            raise gr.Error("GPU task aborted") from None
+        finally:
+            stop.set()
+            process.join()
+
+    return handler
+
+
+def child(task: Callable, arguments: bytes, writer: Any, stop: Any) -> None:
+    torch.cuda.is_available = cuda_is_there
+
+    def send(*message: Any) -> None:
+        writer.send_bytes(pickle.dumps(message))
+
+    def iterate() -> None:
+        generator = task(*pickle.loads(arguments))
+        try:
+            for value in generator:
+                if stop.is_set():
+                    return generator.close()
+                send("yield", value)
+            send("end")
+        except gr.Error as error:
+            send("error", error)
+        except Exception as error:
+            send("error", gr.Error(type(error).__name__))
+
+    thread = Thread(target=iterate)
+    thread.start()
+    thread.join()
+    os._exit(0)
