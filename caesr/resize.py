@@ -65,10 +65,10 @@ def resize(x: Tensor, scale: float, size: tuple[int, int] | None = None) -> Tens
     return resize_axis(resize_axis(x, -2, height, scale), -1, width, scale)
 
 
-def resize_image(image: np.ndarray, scale: float) -> np.ndarray:
+def resize_image(image: np.ndarray, scale: float, size: tuple[int, int] | None = None) -> np.ndarray:
     """`resize` for a picture as files have it: (H, W, C) uint8 -> (H', W', C) uint8."""
     x = torch.from_numpy(np.array(image)).permute(2, 0, 1)
-    return resize(x, scale).permute(1, 2, 0).contiguous().numpy()
+    return resize(x, scale, size).permute(1, 2, 0).contiguous().numpy()
 
 
 def round_half_up(x: Tensor) -> Tensor:
