@@ -53,6 +53,8 @@ made noisy and packed as JPEG of quality 40 (`caesr.evaluate.worn`).
 
 {limits}
 
+![Small print, and a face worn by blur, noise and JPEG: by bicubic, by {name}, and as they were](limits.jpg)
+
 Text and faces of a few pixels do not come back. The test sets were never trained on.
 """
 

@@ -13,7 +13,7 @@ from caesr import CAEResNet, __version__, checkpoint
 from zoo import card, hub
 from zoo.catalogue import Entry, ZooError
 
-FILES = ("README.md", *hub.FILES)
+FILES = ("README.md", "limits.jpg", *hub.FILES)
 TAG = f"v{__version__}"
 
 log = logging.getLogger("caesr.zoo")
