@@ -36,6 +36,9 @@ def parser() -> argparse.ArgumentParser:
     )
     verb.add_argument("--scale", type=float, default=4.0, help="1 to 8, any number (default: 4)")
     verb.add_argument("--tile", type=tile, default="auto", help="side of a tile in input pixels, or auto")
+    verb.add_argument("--texture", type=percent, metavar="PERCENT", help="blend base (0) and texture (100)")
+    verb.add_argument("--ensemble", action="store_true", help="average eight symmetries: eight times the work")
+    verb.add_argument("--true-to-input", action="store_true", help="reduced again, the result gives the input")
     verb.add_argument("--format", choices=("png", "jpg", "webp", "tif"), help="default: OUT's, else png")
     verb.add_argument("--quality", type=int, default=95, help="of jpg and webp, 1 to 100 (default: 95)")
     verb.add_argument("--keep-location", action="store_true", help="leave the GPS position in the metadata")
@@ -74,13 +77,22 @@ def tile(text: str) -> int | str:
     return text if text == "auto" else int(text)
 
 
+def percent(text: str) -> float:
+    """`--texture`: 0 to 100 -> 0 to 1."""
+    amount = float(text) / 100
+    if not 0 <= amount <= 1:
+        raise argparse.ArgumentTypeError(f"{text}: choose from 0 to 100")
+    return amount
+
+
 def upscale(options: argparse.Namespace) -> int:
     """Enlarge every picture; one that fails is named at the end and stops none of the others."""
     from caesr.batch import enlarge_files
     from caesr.upscale import Upscaler
-    from zoo import load_family
+    from zoo import load_dial, load_family
 
-    upscaler = Upscaler(load_family(options.model), options.device, options.tile)
+    models = load_family(options.model) if options.texture is None else load_dial(options.texture)
+    upscaler = Upscaler(models, options.device, options.tile, options.ensemble, options.true_to_input)
     upscaler.route(options.scale)  # a scale that cannot be is said before the first picture is read
     report = enlarge_files(
         upscaler,

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from caesr.invention import back_project
 from caesr.layers import bleed, from_layers, pil_array, to_layers
 from caesr.model import CAEResNet
 from caesr.resize import resize
@@ -43,6 +44,9 @@ class Upscaler:
         model: a network, or several of different `scale`, all with three channels in and out.
         device: "auto" (CUDA, else MPS, else CPU) or a torch device.
         tile: side of a tile in low-res pixels, or "auto" (`choose_tile`).
+        ensemble: average what the network makes of the picture's eight symmetries: eight times the work, a little
+            more fidelity (Timofte et al., CVPR 2016, section 3.7).
+        true_to_input: correct the result until it gives the input when it is reduced again.
     Raises:
         ValueError: a model that does not take and give RGB, a device that is not there, a tile below 32.
     """
@@ -52,6 +56,8 @@ class Upscaler:
         model: CAEResNet | Sequence[CAEResNet],
         device: str | torch.device = "auto",
         tile: int | str = "auto",
+        ensemble: bool = False,
+        true_to_input: bool = False,
     ):
         models = [model] if isinstance(model, CAEResNet) else list(model)
         if not models or any((m.config.in_channels, m.config.out_channels) != (3, 3) for m in models):
@@ -59,7 +65,7 @@ class Upscaler:
         if tile != "auto" and (not isinstance(tile, int) or tile < SMALLEST_TILE):
             raise ValueError(f"tile={tile!r}: give 'auto' or a whole number from {SMALLEST_TILE} up.")
         self.device = choose_device(device)
-        self.tile = tile
+        self.tile, self.symmetries, self.true_to_input = tile, 8 if ensemble else 1, true_to_input
         self.models: dict[int, CAEResNet] = {}
         for m in sorted(models, key=lambda m: m.config.scale):
             m = m.eval().to(self.device)
@@ -89,7 +95,7 @@ class Upscaler:
         Closing the generator cancels: nothing runs on, nothing is kept.
         """
         route = self.route(scale)
-        check_memory(image.shape, scale, route)
+        check_memory(image.shape, scale, route, copies=(self.symmetries > 1) + 2 * self.true_to_input)
         colour, alpha = to_layers(image)
         height, width = colour.shape[-2:]
         size = round(height * scale), round(width * scale)
@@ -127,7 +133,10 @@ class Upscaler:
         """How many tiles a picture of this size takes at this scale, all passes together."""
         count = 0
         for model in self.route(scale):
-            count += len(plan(height, width, self.tile_side(model), model.halo, model.stride))
+            side = self.tile_side(model)
+            for turn in range(self.symmetries):
+                sides = (height, width) if turn % 2 == 0 else (width, height)
+                count += len(plan(*sides, side, model.halo, model.stride))
             height, width = height * model.config.scale, width * model.config.scale
         return count
 
@@ -139,10 +148,26 @@ class Upscaler:
         self, layer: Tensor, route: list[CAEResNet], size: tuple[int, int], scale: float, clock: "_Clock"
     ) -> Generator[Progress, None, Tensor]:
         """A layer (3, H, W) in [0, 1] through every pass, then reduced to (3, *size)."""
+        source = layer
         for model in route:
-            layer = yield from self._pass(model, layer, clock)
+            layer = yield from self._symmetries(model, layer, clock)
         native = math.prod(model.config.scale for model in route)
-        return layer if native == scale else resize(layer, scale / native, size).clamp_(0, 1)
+        if native != scale:
+            layer = resize(layer, scale / native, size).clamp_(0, 1)
+        return back_project(layer, source) if self.true_to_input else layer
+
+    def _symmetries(self, model: CAEResNet, layer: Tensor, clock: "_Clock") -> Generator[Progress, None, Tensor]:
+        """A layer (3, H, W) through one model -> (3, sH, sW), the mean over so many of its symmetries.
+
+        The picture is turned, not its tiles, so that tiled equals whole here, too.
+        """
+        total = yield from self._pass(model, layer, clock)
+        for turn in range(1, self.symmetries):
+            turned = torch.rot90(layer.flip(-1) if turn >= 4 else layer, turn % 4, (-2, -1))
+            result = yield from self._pass(model, turned, clock)
+            result = torch.rot90(result, -(turn % 4), (-2, -1))
+            total.add_(result.flip(-1) if turn >= 4 else result)
+        return total.div_(self.symmetries)
 
     def _pass(self, model: CAEResNet, layer: Tensor, clock: "_Clock") -> Generator[Progress, None, Tensor]:
         """A layer (3, H, W) through one model, tile by tile -> (3, sH, sW) in [0, 1], on the CPU."""
@@ -187,15 +212,18 @@ class _Clock:
         return Progress(self.done, self.total, left, tile)
 
 
-def check_memory(shape: tuple[int, ...], scale: float, route: list[CAEResNet]) -> None:
+def check_memory(shape: tuple[int, ...], scale: float, route: list[CAEResNet], copies: int = 0) -> None:
     """Refuse what this machine cannot hold, before it is tried.
 
+    Args:
+        copies: of the result, that are needed besides.
     Raises:
         ValueError: the passes' pictures of floats need more than the free memory.
     """
     pixels = math.prod(shape[:2])
     native = math.prod(model.config.scale for model in route)
     need = 12 * pixels * (native**2 + (0 if native == scale else native * scale + scale**2)) + 8 * pixels * scale**2
+    need += 12 * pixels * native**2 * copies
     free = free_memory()
     if need > free:
         size = f"{round(shape[1] * scale)} x {round(shape[0] * scale)}"

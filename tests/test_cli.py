@@ -30,6 +30,18 @@ def test_a_photograph_comes_out_as_the_library_makes_it(tmp_path):
     assert "1 enlarged, 0 failed" in done.stderr
 
 
+def test_ensemble_and_true_to_input_do_what_the_library_does(tmp_path):
+    source, target = tmp_path / "cat.png", tmp_path / "large.png"
+    Image.open(CAT).convert("RGB").resize((48, 40)).save(source)
+    ways = ("--ensemble", "--true-to-input")
+    done = caesr("upscale", source, "-o", target, "--scale", 2, "--device", "cpu", *ways)
+    assert done.returncode == 0, done.stderr
+    picture, networks = np.array(Image.open(source)), zoo.load_family("lite")
+    expected = Upscaler(networks, "cpu", ensemble=True, true_to_input=True)(picture, 2)
+    assert np.array_equal(np.array(Image.open(target)), expected)
+    assert not np.array_equal(expected, Upscaler(networks, "cpu")(picture, 2))
+
+
 def test_in_a_folder_one_broken_file_stops_none_of_the_others(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
