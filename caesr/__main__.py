@@ -3,10 +3,12 @@
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 from caesr.checkpoint import CheckpointError
+from caesr.target import Target
 from zoo import ZooError
 
 
@@ -34,7 +36,11 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument(
         "--model", default="lite", help="a family, a checkpoint, a folder or owner/repo[@revision] (default: lite)"
     )
-    verb.add_argument("--scale", type=float, default=4.0, help="1 to 8, any number (default: 4)")
+    sizes = verb.add_mutually_exclusive_group()
+    sizes.add_argument("--scale", type=float, default=4.0, help="1 to 8, any number (default: 4)")
+    for kind in ("width", "height", "long side", "megapixels"):
+        what = "the result's, instead of a scale" + (", in pixels" if kind != "megapixels" else "")
+        sizes.add_argument(f"--{kind.replace(' ', '-')}", type=target(kind), metavar="N", dest="size", help=what)
     verb.add_argument("--tile", type=tile, default="auto", help="side of a tile in input pixels, or auto")
     verb.add_argument("--texture", type=percent, metavar="PERCENT", help="blend base (0) and texture (100)")
     verb.add_argument("--ensemble", action="store_true", help="average eight symmetries: eight times the work")
@@ -77,6 +83,18 @@ def tile(text: str) -> int | str:
     return text if text == "auto" else int(text)
 
 
+def target(kind: str) -> Callable[[str], Target]:
+    """`--width` and its like: a number above 0 -> the size to reach."""
+
+    def read(text: str) -> Target:
+        try:
+            return Target(kind, float(text))
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return read
+
+
 def percent(text: str) -> float:
     """`--texture`: 0 to 100 -> 0 to 1."""
     amount = float(text) / 100
@@ -93,12 +111,13 @@ def upscale(options: argparse.Namespace) -> int:
 
     models = load_family(options.model) if options.texture is None else load_dial(options.texture)
     upscaler = Upscaler(models, options.device, options.tile, options.ensemble, options.true_to_input)
-    upscaler.route(options.scale)  # a scale that cannot be is said before the first picture is read
+    if options.size is None:
+        upscaler.route(options.scale)  # a scale that cannot be is said before the first picture is read
     report = enlarge_files(
         upscaler,
         options.inputs,
         options.out,
-        scale=options.scale,
+        options.size or options.scale,
         format=options.format,
         quality=options.quality,
         keep_location=options.keep_location,

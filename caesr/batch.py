@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from caesr import picture
+from caesr.target import Target
 from caesr.upscale import Progress, Upscaler
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
@@ -14,7 +15,7 @@ def enlarge_file(
     upscaler: Upscaler,
     source: Path,
     target: Path,
-    scale: float,
+    size: float | Target,
     format: str | None = None,
     quality: int = 95,
     keep_location: bool = False,
@@ -23,6 +24,7 @@ def enlarge_file(
 
     Args:
         target: written whole or not at all, its folder made if need be.
+        size: a scale, or what the picture shall become.
         format: "png", "jpg", "webp" or "tif"; by default what `target` ends with.
     Raises:
         PictureError: a file cannot be read or written.
@@ -31,6 +33,7 @@ def enlarge_file(
     if target.exists() and target.samefile(source):
         raise picture.PictureError(f"{source}: the result would replace the picture itself. Choose another OUT.")
     original = picture.read(source)
+    scale = size.scale(*original.pixels.shape[:2]) if isinstance(size, Target) else size
     for progress in upscaler.stream(original.pixels, scale):
         if progress.result is not None:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +59,7 @@ def enlarge_files(
     upscaler: Upscaler,
     inputs: Sequence[Path],
     out: Path,
-    scale: float,
+    size: float | Target,
     format: str | None = None,
     quality: int = 95,
     keep_location: bool = False,
@@ -65,6 +68,7 @@ def enlarge_files(
     """Enlarge files, and the pictures of folders, into `out`. One failure never stops the rest.
 
     Args:
+        size: a scale, or what each picture shall become.
         out: a folder; or a file, if there is one input and `out` ends like a picture.
         format: "png", "jpg", "webp" or "tif"; by default `out`'s own, else png.
         say: takes a line of progress; `end="\\r"` marks one that the next replaces.
@@ -74,11 +78,11 @@ def enlarge_files(
     single = len(inputs) == 1 and not inputs[0].is_dir() and out.suffix.lower() in SUFFIXES
     taken: set[Path] = set()
     for n, file in enumerate(files, 1):
-        target = out if single else free_name(out, file, scale, format or "png", taken)
+        target = out if single else free_name(out, file, size, format or "png", taken)
         taken.add(target)
         name = f"[{n}/{len(files)}] {file.name}"
         try:
-            for progress in enlarge_file(upscaler, file, target, scale, format, quality, keep_location):
+            for progress in enlarge_file(upscaler, file, target, size, format, quality, keep_location):
                 left = f"{progress.done}/{progress.total} tiles, {progress.seconds_left:.0f} s left"
                 say(f"{name}: {left}".ljust(78), end="\r")
             say(f"{name} -> {target}".ljust(78))
@@ -105,9 +109,10 @@ def list_files(inputs: Sequence[Path], report: Report) -> list[Path]:
     return files
 
 
-def free_name(folder: Path, file: Path, scale: float, format: str, taken: set[Path]) -> Path:
+def free_name(folder: Path, file: Path, size: float | Target, format: str, taken: set[Path]) -> Path:
     """NAME_4x.png in the folder; a second NAME of another suffix keeps it: NAME_jpg_4x.png; and so on."""
+    end = size if isinstance(size, Target) else Target("scale", size)
     stems = [file.stem, f"{file.stem}_{file.suffix[1:]}"]
     stems += [f"{file.stem}_{n}" for n in range(2, len(taken) + 3)]
-    names = (folder / f"{stem}_{scale:g}x.{format}" for stem in stems)
+    names = (folder / f"{stem}_{end}.{format}" for stem in stems)
     return next(name for name in names if name not in taken)

@@ -42,6 +42,18 @@ def test_ensemble_and_true_to_input_do_what_the_library_does(tmp_path):
     assert not np.array_equal(expected, Upscaler(networks, "cpu")(picture, 2))
 
 
+def test_a_width_may_be_asked_for_instead_of_a_scale(tmp_path):
+    for side in (40, 60):
+        Image.open(CAT).convert("RGB").resize((side, 30)).save(tmp_path / f"{side}.png")
+    done = caesr("upscale", tmp_path, "-o", tmp_path / "out", "--width", 111, "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["40_111w.png", "60_111w.png"]
+    assert {Image.open(file).width for file in (tmp_path / "out").iterdir()} == {111}
+    refused = caesr("upscale", tmp_path, "-o", tmp_path / "out", "--width", 111, "--scale", 2)
+    assert refused.returncode == 2
+    assert "not allowed with" in refused.stderr
+
+
 def test_in_a_folder_one_broken_file_stops_none_of_the_others(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
