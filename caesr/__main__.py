@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from caesr.checkpoint import CheckpointError
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The command line, one sub-command a verb."""
     root = argparse.ArgumentParser(prog="python -m caesr", description=__doc__)
-    verbs = root.add_subparsers(required=True, metavar="upscale | evaluate | train")
+    verbs = root.add_subparsers(required=True, metavar="upscale | compare | evaluate | train")
 
     verb = verbs.add_parser("upscale", help="enlarge pictures")
     verb.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="pictures or folders of them")
@@ -50,6 +51,15 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--keep-location", action="store_true", help="leave the GPS position in the metadata")
     device(verb)
     verb.set_defaults(run=upscale)
+
+    verb = verbs.add_parser("compare", help="one picture by several networks, side by side")
+    verb.add_argument("input", type=Path, metavar="IN", help="a picture")
+    verb.add_argument("-o", "--out", type=Path, required=True, help="the sheet, a PNG")
+    verb.add_argument("--models", nargs="+", metavar="MODEL", help="families, checkpoints …; default: every family")
+    verb.add_argument("--scale", type=float, default=4.0, help="1 to 8, any number (default: 4)")
+    verb.add_argument("--truth", type=Path, help="what the result should be: PSNR and SSIM are measured against it")
+    device(verb)
+    verb.set_defaults(run=compare)
 
     verb = verbs.add_parser("evaluate", help="PSNR and SSIM of a checkpoint on test pictures")
     verb.add_argument("--model", required=True, help="a checkpoint, a folder, owner/repo[@revision], or bicubic")
@@ -131,6 +141,33 @@ def say(line: str, end: str = "\n") -> None:
     """A line on stderr; one that the next will replace only where somebody is looking."""
     if end == "\n" or sys.stderr.isatty():
         print(line, end=end, file=sys.stderr, flush=True)
+
+
+def compare(options: argparse.Namespace) -> int:
+    """A sheet of bicubic, Lanczos and every model at 1:1; milliseconds and figures, as a table and as JSON."""
+    from caesr import picture
+    from caesr.compare import compare, interpolations, sheet
+    from caesr.layers import rgb8
+    from caesr.upscale import Upscaler
+    from zoo import info, load_family, names
+
+    source = rgb8(picture.read(options.input).pixels)
+    truth = rgb8(picture.read(options.truth).pixels) if options.truth else None
+    ways = interpolations(options.scale)
+    for name in options.models or dict.fromkeys(info(name).family for name in names()):
+        ways[name] = partial(Upscaler(load_family(name), options.device), scale=options.scale)
+    columns, report = {}, {}
+    for column in compare(source, ways, truth):
+        columns[column.name] = column.picture
+        report[column.name] = {"milliseconds": round(column.milliseconds, 1)} | column.figures
+        print(f"{column.name:20}" + "".join(f"{name:>14} {value:8.2f}" for name, value in report[column.name].items()))
+    page = sheet([columns | ({} if truth is None else {"truth": truth})])
+    try:
+        page.save(options.out, "PNG")
+    except OSError as error:
+        raise picture.PictureError(f"{options.out} cannot be written ({error.strerror}).") from error
+    print(json.dumps(report))
+    return 0
 
 
 def evaluate(options: argparse.Namespace) -> int:

@@ -42,6 +42,11 @@ def from_layers(colour: Tensor, alpha: Tensor | None, like: np.ndarray) -> np.nd
     return image[:, :, 0] if like.ndim == 2 else image
 
 
+def rgb8(image: np.ndarray) -> np.ndarray:
+    """A picture as a screen shows it without its alpha: any array of `to_layers` -> (H, W, 3) uint8."""
+    return from_layers(to_layers(image)[0], None, like=np.empty((1, 1, 3), np.uint8))
+
+
 def bleed(colour: Tensor, alpha: Tensor) -> Tensor:
     """Give fully transparent pixels the colour of their surroundings.
 

@@ -138,6 +138,23 @@ def test_evaluate_prints_a_table_and_one_line_of_json(data: Path):
     assert (means["scale"], means["pictures"]) == (4, 5)
 
 
+def test_compare_writes_a_sheet_and_measures_against_the_truth(tmp_path):
+    truth = Image.open(CAT).convert("RGB").crop((60, 20, 156, 84))
+    truth.save(tmp_path / "truth.png")
+    truth.resize((48, 32), Image.Resampling.BICUBIC).save(tmp_path / "small.png")
+    sheet = tmp_path / "sheet.png"
+    ways = ("--models", "lite", "--scale", 2, "--device", "cpu", "--truth", tmp_path / "truth.png")
+    done = caesr("compare", tmp_path / "small.png", "-o", sheet, *ways)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert list(report) == ["bicubic", "lanczos", "lite"]
+    assert report["lite"]["psnr_y"] > report["bicubic"]["psnr_y"] + 0.5
+    drawn = np.array(Image.open(sheet))
+    assert drawn.shape[1] > 4 * 96
+    assert np.array_equal(drawn[-64:, -96:], np.array(truth))
+    assert caesr("compare", CAT, "-o", sheet, *ways).returncode == 2
+
+
 def test_evaluate_says_that_a_folder_has_no_pictures(tmp_path):
     done = caesr("evaluate", "--model", "bicubic", "--data", tmp_path)
     assert done.returncode == 2
