@@ -1,34 +1,14 @@
-"""What an enlargement shows that its input does not: how much, where, and how to take it back."""
+"""What an enlargement shows that its input does not: where, and how much."""
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
 from caesr.layers import to_layers
 from caesr.metrics import luma, psnr
-from caesr.resize import resize, resize_image
+from caesr.resize import resize_image
 
 VISIBLE = 1 / 16  # of the range of luma: a difference that is seen in passing
-
-
-def back_project(result: Tensor, source: Tensor, steps: int = 6) -> Tensor:
-    """Make a result true to its input: reduced again, it gives the input back (Irani & Peleg, 1991, section 3).
-
-    Each step enlarges what is missing and adds it. Detail finer than the input's pixels stays.
-
-    Args:
-        result: (3, H', W') in [0, 1], an enlargement of
-        source: (3, H, W) in [0, 1].
-    Returns:
-        (3, H', W') in [0, 1].
-    """
-    scale = result.shape[-1] / source.shape[-1]
-    inside, outside = (source.shape[-2], source.shape[-1]), (result.shape[-2], result.shape[-1])
-    for _ in range(steps):
-        missing = source - resize(result, 1 / scale, inside)
-        result = (result + resize(missing, scale, outside)).clamp_(0, 1)
-    return result
 
 
 def contradiction(result: np.ndarray, source: np.ndarray) -> tuple[np.ndarray, float]:

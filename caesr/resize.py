@@ -34,16 +34,20 @@ def taps(in_size: int, out_size: int, scale: float) -> tuple[Tensor, Tensor]:
     return mirrored[:, used], weight[:, used]
 
 
-def resize_axis(x: Tensor, dim: int, out_size: int, scale: float) -> Tensor:
-    """Resize a floating-point tensor along one axis."""
-    index, weight = taps(x.shape[dim], out_size, scale)
+def resample(x: Tensor, dim: int, index: Tensor, weight: Tensor) -> Tensor:
+    """Weighted sums along an axis of a floating-point tensor: of the samples `index` (out, taps), with `weight`."""
     index, weight = index.to(x.device), weight.to(x.device, x.dtype)
     shape = [1] * x.ndim
-    shape[dim] = out_size
+    shape[dim] = len(index)
     y = x.index_select(dim, index[:, 0]) * weight[:, 0].view(shape)
     for k in range(1, index.shape[1]):
         y.addcmul_(x.index_select(dim, index[:, k]), weight[:, k].view(shape))
     return y
+
+
+def resize_axis(x: Tensor, dim: int, out_size: int, scale: float) -> Tensor:
+    """Resize a floating-point tensor along one axis."""
+    return resample(x, dim, *taps(x.shape[dim], out_size, scale))
 
 
 def resize(x: Tensor, scale: float, size: tuple[int, int] | None = None) -> Tensor:

@@ -2,12 +2,9 @@
 
 import numpy as np
 import pytest
-import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from caesr.invention import back_project, contradiction, heat, invention
-from caesr.layers import from_layers, to_layers
+from caesr.invention import contradiction, heat, invention
+from caesr.layers import to_layers
 from caesr.resize import resize_image
 
 
@@ -34,29 +31,6 @@ def test_equal_pictures_have_nothing_invented_and_a_changed_quarter_is_a_quarter
     where, share = invention(other, grey)
     assert share == 0.25
     assert where[0, 0] == pytest.approx(100 / 255, abs=1e-6)
-
-
-@settings(max_examples=20, deadline=None)
-@given(scale=st.sampled_from([1.5, 2, 2.4, 3, 4]), height=st.integers(16, 40), width=st.integers(16, 40))
-def test_back_projection_makes_any_result_true_to_its_input_at_any_scale(scale, height, width):
-    generator = torch.Generator().manual_seed(height * width)
-    source = torch.rand(3, height, width, generator=generator) * 0.5 + 0.25
-    result = torch.full((3, round(height * scale), round(width * scale)), 0.5)
-
-    def far(x: torch.Tensor) -> float:
-        image = from_layers(x, None, np.zeros((1, 1, 3), np.uint8))
-        return contradiction(image, from_layers(source, None, np.zeros((1, 1, 3), np.uint8)))[1]
-
-    assert far(back_project(result, source)) > far(result) + 10
-
-
-def test_back_projection_keeps_detail_finer_than_the_pixels_of_the_input():
-    source = torch.full((3, 32, 32), 0.5)
-    weave = torch.full((3, 128, 128), 0.5)
-    weave[..., ::2, ::2] += 0.2
-    weave[..., 1::2, 1::2] -= 0.2
-    after = back_project(weave, source)
-    assert torch.allclose(after[..., 16:-16, 16:-16], weave[..., 16:-16, 16:-16], atol=0.02)
 
 
 def test_the_map_glows_where_it_says_and_is_grey_elsewhere(photograph):

@@ -167,7 +167,7 @@ def test_when_memory_runs_out_the_tile_is_halved_and_the_result_is_the_same(fami
 
 def test_what_the_machine_cannot_hold_is_refused_before_it_is_tried(family):
     immense = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (10**6, 10**6, 3))  # takes no memory itself
-    with pytest.raises(ValueError, match="8000000 x 8000000 pixels takes about"):
+    with pytest.raises(ValueError, match=r"8000000 x 8000000 pixels takes 192000\.0 GB"):
         Upscaler(family, "cpu")(immense, 8)
 
 
@@ -226,7 +226,6 @@ def test_an_ensemble_counts_its_tiles_and_can_be_cancelled_between_them(photogra
     upscaler = Upscaler(small(2), "cpu", tile=64, ensemble=True)
     *steps, last = upscaler.stream(photograph, 2)
     assert len(steps) == last.total == upscaler.count_tiles(*photograph.shape[:2], 2)
-    assert len(steps) % 8 == 0
 
 
 @pytest.mark.parametrize("scale", [2, 2.7, 4])
