@@ -33,13 +33,18 @@ def enlarge_file(
     if target.exists() and target.samefile(source):
         raise picture.PictureError(f"{source}: the result would replace the picture itself. Choose another OUT.")
     original = picture.read(source)
-    scale = size.scale(*original.pixels.shape[:2]) if isinstance(size, Target) else size
-    for progress in upscaler.stream(original.pixels, scale):
-        if progress.result is not None:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            larger = replace(original, pixels=progress.result)
-            picture.write(larger, target, format, quality, keep_location)
-        yield progress
+    height, width = original.pixels.shape[:2]
+    scale = size.scale(height, width) if isinstance(size, Target) else size
+    upscaler.route(scale)  # what cannot be is refused before a file is begun
+    target.parent.mkdir(parents=True, exist_ok=True)
+    larger = round(height * scale), round(width * scale)
+    with picture.writing(original, larger, target, format, quality, keep_location) as strips:
+        for progress in upscaler.strips(original.pixels, scale):
+            if progress.strip is not None:
+                strips.add(progress.strip)
+            if progress.done < progress.total:
+                yield replace(progress, strip=None)
+    yield replace(progress, strip=None)
 
 
 @dataclass

@@ -198,7 +198,7 @@ class Upscaler:
         sides, before = [], 1
         for model in route:
             side = choose_tile(model, self.device) if self.tile == "auto" else int(self.tile)
-            sides.append(max(8, side // before))
+            sides.append(max(SMALLEST_TILE, side // before))
             before *= model.config.scale
         return min(sides)
 
