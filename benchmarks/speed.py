@@ -4,9 +4,10 @@
 
 A 256×256 picture on the CPU, 512×512 on CUDA (a smaller one would time the launches); float32, on CUDA bfloat16 too.
 The networks take turns in one process, so that a machine's moods fall on all alike, and the median counts. Peak memory
-is measured in a fresh process for each. Run it on Linux, on an idle machine. Writes benchmarks/results/speed.json; without words
-it measures on the devices that are here, and what the file has of others stays, with its date. `--figures` measures
-nothing: it takes the PSNR anew, after a checkpoint was trained further.
+is measured in a fresh process for each. Run it on Linux, on an idle machine.
+
+Writes benchmarks/results/speed.json. Without words it measures on the devices that are here; what the file has of
+others stays, with its date. `--figures` measures nothing: it takes the PSNR anew, when a checkpoint has changed.
 """
 
 import argparse

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import sys
 
 import pytest
@@ -72,6 +73,11 @@ def test_slow_networks_have_fewer_turns(monkeypatch):
     assert {len(times) for times in speed.by_turns({"fast": lambda: None}).values()} == {speed.ROUNDS}
     monkeypatch.setattr(speed, "SECONDS", 0)
     assert {len(times) for times in speed.by_turns({"slow": lambda: None}).values()} == {speed.FEWEST}
+
+
+@pytest.mark.skipif(not (speed.KERNEL / "clear_refs").exists(), reason="LEFT OUT: the cores in use are counted on Linux.")
+def test_the_cores_that_others_use_are_counted():
+    assert 0 <= speed.busy(0.2) <= (os.cpu_count() or 1)
 
 
 @pytest.mark.skipif(not (speed.KERNEL / "clear_refs").exists(), reason="LEFT OUT: peak memory needs Linux.")
