@@ -8,7 +8,7 @@ from typing import Any
 from quality import SETS
 
 Row = dict[str, Any]  # a network of speed.json
-BUSY = 0.5  # the load average from which on a measurement says that it was disturbed
+BUSY = 0.2  # with so many cores used by other programs, a measurement says that it was disturbed
 Table = tuple[list[str], list[list[object]], str]  # head, lines, the note below
 GPU = {"ms_per_mp": "GPU ms/MP", "half_ms_per_mp": "GPU ms/MP, bf16", "mb_per_mp": "GPU MB/MP"}
 
@@ -75,8 +75,9 @@ def table_of(speed: Row, rows: list[Row]) -> Table:
     head = ["network", "parameters", "kMAC/pixel", "ms/MP", "MB/MP", *(GPU.values() if cuda else ()), *SETS]
     note = f"`{speed['command']}`, {speed['date']}: {speed['cpu']}, torch {speed['torch']}, "
     note += f"{speed['side']}×{speed['side']} input."
-    if speed.get("load", 0) > BUSY:
-        note += f" The machine was busy (load {speed['load']}): only the order of magnitude counts."
+    if speed.get("busy", BUSY) >= BUSY:
+        cores = f"{speed['busy']:g} cores" if "busy" in speed else "an unknown number of cores"
+        note += f" **Other programs used {cores}: times are too long, unevenly; to be repeated on an idle machine.**"
     if cuda:
         note += f" GPU: {cuda['device']}, {cuda['date']}, torch {cuda['torch']}, {cuda['side']}×{cuda['side']} input."
     return head, [costs(row, cuda) for row in rows], note

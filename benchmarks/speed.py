@@ -4,12 +4,14 @@
 
 A 256×256 picture on the CPU, 512×512 on CUDA (a smaller one would time the launches); float32, on CUDA bfloat16 too.
 The networks take turns in one process, so that a machine's moods fall on all alike, and the median counts. Peak memory
-is measured in a fresh process for each. Run it on an idle machine. Writes benchmarks/results/speed.json; without words
-it measures on the devices that are here, and what the file has of others stays, with its date. `--figures` measures
-nothing: it takes the PSNR anew, after a checkpoint was trained further.
+is measured in a fresh process for each. Run it on Linux, on an idle machine.
+
+Writes benchmarks/results/speed.json. Without words it measures on the devices that are here; what the file has of
+others stays, with its date. `--figures` measures nothing: it takes the PSNR anew, when a checkpoint has changed.
 """
 
 import argparse
+import ctypes
 import json
 import os
 import platform
@@ -107,6 +109,7 @@ def peak(network: Network) -> float:
     """By how many megabytes this process grows at most while it enlarges a picture, after a small one."""
     model, x = network.model(), network.picture(SIDES["cpu"])
     model(network.picture(32))
+    ctypes.CDLL(None).malloc_trim(0)  # what was freed goes back (glibc), so that it is not counted as ours already
     (KERNEL / "clear_refs").write_text("5")  # forget the highest memory so far (Linux, man proc_pid_clear_refs)
     before = resident("VmRSS")
     model(x)
@@ -150,6 +153,18 @@ def processor() -> str:
     return f"{names[0] if names else platform.processor()}, {torch.get_num_threads()} threads"
 
 
+def busy(seconds: float = 3) -> float:
+    """How many cores other programs use, before we begin: near 0 on an idle machine."""
+
+    def spent() -> list[int]:  # by all cores since the start: user, nice, system, idle, waiting, …
+        return [int(ticks) for ticks in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+
+    before = spent()
+    time.sleep(seconds)
+    ticks = [now - then for now, then in zip(spent(), before, strict=True)]
+    return round((os.cpu_count() or 1) * (1 - (ticks[3] + ticks[4]) / sum(ticks)), 2)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time and memory per output megapixel, ours and peers'.")
     here = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
@@ -169,8 +184,7 @@ def main() -> None:
     for device in arguments.devices or here:
         about = {"date": str(date.today()), "torch": torch.__version__, "side": SIDES[device], "command": COMMAND}
         if device == "cpu":
-            load = round(os.getloadavg()[0], 1)  # what others do on this machine; an idle one is near 0
-            results |= about | {"cpu": processor(), "load": load, "networks": on_cpu(chosen)}
+            results |= about | {"cpu": processor(), "busy": busy(), "networks": on_cpu(chosen)}
         else:
             results["cuda"] = about | {"device": torch.cuda.get_device_name(), "networks": on_cuda(chosen)}
     RESULTS.parent.mkdir(exist_ok=True)
