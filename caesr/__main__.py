@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--true-to-input", action="store_true", help="reduced again, the result gives the input")
     verb.add_argument("--format", choices=("png", "jpg", "webp", "tif"), help="default: OUT's, else png")
     verb.add_argument("--quality", type=int, default=95, help="of jpg and webp, 1 to 100 (default: 95)")
+    verb.add_argument("--resume", action="store_true", help="leave out pictures whose result is there already")
     verb.add_argument("--keep-location", action="store_true", help="leave the GPS position in the metadata")
     device(verb)
     verb.set_defaults(run=upscale)
@@ -131,6 +132,7 @@ def upscale(options: argparse.Namespace) -> int:
         format=options.format,
         quality=options.quality,
         keep_location=options.keep_location,
+        resume=options.resume,
         say=say,
     )
     print(report.summary(), file=sys.stderr)

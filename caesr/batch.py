@@ -49,14 +49,16 @@ def enlarge_file(
 
 @dataclass
 class Report:
-    """What became of every input: the file written, or the reason why there is none."""
+    """What became of every input: the file written, one that was there already, or the reason why there is none."""
 
     written: dict[Path, Path] = field(default_factory=dict)
+    kept: dict[Path, Path] = field(default_factory=dict)
     failed: dict[Path, str] = field(default_factory=dict)
 
     def summary(self) -> str:
         """For people: how many, and once more what failed, since it may have scrolled away."""
-        lines = [f"{len(self.written)} enlarged, {len(self.failed)} failed"]
+        there = f"{len(self.kept)} there already, " if self.kept else ""
+        lines = [f"{len(self.written)} enlarged, {there}{len(self.failed)} failed"]
         return "\n".join(lines + [f"  {reason}" for reason in self.failed.values()])
 
 
@@ -68,6 +70,7 @@ def enlarge_files(
     format: str | None = None,
     quality: int = 95,
     keep_location: bool = False,
+    resume: bool = False,
     say: Callable[..., None] = print,
 ) -> Report:
     """Enlarge files, and the pictures of folders, into `out`. One failure never stops the rest.
@@ -76,6 +79,7 @@ def enlarge_files(
         size: a scale, or what each picture shall become.
         out: a folder; or a file, if there is one input and `out` ends like a picture.
         format: "png", "jpg", "webp" or "tif"; by default `out`'s own, else png.
+        resume: leave out what has its result already, which is whole whenever it is there.
         say: takes a line of progress; `end="\\r"` marks one that the next replaces.
     """
     report = Report()
@@ -86,6 +90,10 @@ def enlarge_files(
         target = out if single else free_name(out, file, size, format or "png", taken)
         taken.add(target)
         name = f"[{n}/{len(files)}] {file.name}"
+        if resume and target.exists():
+            say(f"{name}: there already, {target}")
+            report.kept[file] = target
+            continue
         try:
             for progress in enlarge_file(upscaler, file, target, size, format, quality, keep_location):
                 left = f"{progress.done}/{progress.total} tiles, {progress.seconds_left:.0f} s left"

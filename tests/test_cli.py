@@ -71,6 +71,24 @@ def test_in_a_folder_one_broken_file_stops_none_of_the_others(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_resuming_leaves_out_what_is_there_and_makes_the_rest(tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "b.png"):
+        Image.open(CAT).convert("RGB").resize((24, 20)).save(tmp_path / "in" / name)
+    command = ("upscale", tmp_path / "in", "-o", tmp_path / "out", "--scale", 2, "--device", "cpu")
+    assert caesr(*command).returncode == 0
+    first, second = (tmp_path / "out" / name for name in ("a_2x.png", "b_2x.png"))
+    before, wanted = first.stat().st_mtime_ns, second.read_bytes()
+    second.unlink()
+    done = caesr(*command, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "1 enlarged, 1 there already, 0 failed" in done.stderr
+    assert first.stat().st_mtime_ns == before
+    assert second.read_bytes() == wanted
+    caesr(*command)
+    assert first.stat().st_mtime_ns > before
+
+
 def test_format_quality_and_metadata_are_kept(tmp_path):
     image = Image.open(CAT).convert("RGB").resize((32, 20))
     exif = Image.Exif()
