@@ -1,6 +1,6 @@
 # make demo    the page, on http://127.0.0.1:7860
 # make test    lint, types and tests
-# make bench   the figures of the README
+# make bench   the figures of README and docs: fidelity, speed and memory, beside peers'
 # Each sets up .venv by itself; PYTHON chooses the interpreter (3.11 or newer).
 
 PYTHON ?= python3
@@ -15,10 +15,11 @@ test: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/pytest
 
-bench: .venv/dev
+bench: .venv/bench
 	$(BIN)/python benchmarks/quality.py
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/tables.py
+	$(BIN)/python docs/pareto.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -30,6 +31,12 @@ bench: .venv/dev
 .venv/dev: .venv/page pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[page,dev]' -c constraints.txt
 	sh tests/install_chromium.sh
+	touch $@
+
+# spandrel asks for torchvision, which none of the networks measured here uses
+.venv/bench: .venv/dev
+	$(BIN)/python -m pip install --quiet --editable '.[page,dev,bench]' -c constraints.txt
+	$(BIN)/python -m pip install --quiet --no-deps 'spandrel>=0.4.2,<0.5' -c constraints.txt
 	touch $@
 
 .PHONY: demo test bench

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import comparison
 from quality import SETS
 
 import zoo
 
 ROOT = Path(__file__).parent.parent
-PAGES = (ROOT / "README.md", ROOT / "docs" / "decisions.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "decisions.md", ROOT / "docs" / "speed.md")
 SLOT = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -34,6 +35,7 @@ def table(head: list[str], rows: list[list[object]], note: str) -> str:
 def models() -> str:
     """Every checkpoint, with bicubic as the first line of its scale."""
     quality, speed = results("quality"), results("speed")
+    ms = {row["name"]: f"{row['ms']:.0f}" for row in speed["networks"]}
 
     def figures(measured: dict[str, dict[str, float]]) -> list[str]:
         each = [f"{measured[data]['psnr_y']:.2f} / {measured[data]['ssim_y']:.4f}" for data in SETS]
@@ -44,8 +46,8 @@ def models() -> str:
         rows.append([f"bicubic ×{scale}", "", "", *figures(quality["bicubic"][str(scale)])])
         for entry in [zoo.info(name) for name in zoo.names()]:
             if entry.scale == scale:
-                ms = f"{speed['cpu_ms'][entry.name]['median']:.0f}"
-                rows.append([f"`{entry.name}`", f"{entry.parameters:,}", ms, *figures(entry.figures)])
+                own = [f"`{entry.name}`", f"{entry.parameters:,}", ms.get(entry.name, "")]  # empty: not measured yet
+                rows.append([*own, *figures(entry.figures)])
     head = ["checkpoint", "parameters", "ms", *(f"{data} (dB / SSIM)" for data in SETS)]
     head += ["LPIPS ↓", "DISTS ↓"]
     note = (
@@ -99,9 +101,14 @@ def sweep(group: str) -> Callable[[], str]:
     return render
 
 
-TABLES: dict[str, Callable[[], str]] = {"models": models, "worn": worn} | {
-    f"sweep-{group}": sweep(group) for group in ("split", "optimiser", "join")
-}
+TABLES: dict[str, Callable[[], str]] = {
+    "models": models,
+    "worn": worn,
+    "peers": lambda: table(*comparison.peers(results("speed"))),
+    "scales": lambda: table(*comparison.scales(results("speed"))),
+    "standing": lambda: comparison.standing(results("speed")),
+    "sources": lambda: comparison.sources(results("speed")),
+} | {f"sweep-{group}": sweep(group) for group in ("split", "optimiser", "join")}
 
 
 def rendered(page: str) -> str:

@@ -3,10 +3,13 @@
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from caesr.checkpoint import CheckpointError
+from caesr.target import Target
 from zoo import ZooError
 
 
@@ -26,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The command line, one sub-command a verb."""
     root = argparse.ArgumentParser(prog="python -m caesr", description=__doc__)
-    verbs = root.add_subparsers(required=True, metavar="upscale | evaluate | train")
+    verbs = root.add_subparsers(required=True, metavar="upscale | compare | evaluate | train")
 
     verb = verbs.add_parser("upscale", help="enlarge pictures")
     verb.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="pictures or folders of them")
@@ -34,13 +37,30 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument(
         "--model", default="lite", help="a family, a checkpoint, a folder or owner/repo[@revision] (default: lite)"
     )
-    verb.add_argument("--scale", type=float, default=4.0, help="1 to 8, any number (default: 4)")
+    sizes = verb.add_mutually_exclusive_group()
+    sizes.add_argument("--scale", type=float, default=4.0, help="1 to 8, any number (default: 4)")
+    for kind in ("width", "height", "long side", "megapixels"):
+        what = "the result's, instead of a scale" + (", in pixels" if kind != "megapixels" else "")
+        sizes.add_argument(f"--{kind.replace(' ', '-')}", type=target(kind), metavar="N", dest="size", help=what)
     verb.add_argument("--tile", type=tile, default="auto", help="side of a tile in input pixels, or auto")
+    verb.add_argument("--texture", type=percent, metavar="PERCENT", help="blend base (0) and texture (100)")
+    verb.add_argument("--ensemble", action="store_true", help="average eight symmetries: eight times the work")
+    verb.add_argument("--true-to-input", action="store_true", help="reduced again, the result gives the input")
     verb.add_argument("--format", choices=("png", "jpg", "webp", "tif"), help="default: OUT's, else png")
     verb.add_argument("--quality", type=int, default=95, help="of jpg and webp, 1 to 100 (default: 95)")
+    verb.add_argument("--resume", action="store_true", help="leave out pictures whose result is there already")
     verb.add_argument("--keep-location", action="store_true", help="leave the GPS position in the metadata")
     device(verb)
     verb.set_defaults(run=upscale)
+
+    verb = verbs.add_parser("compare", help="one picture by several networks, side by side")
+    verb.add_argument("input", type=Path, metavar="IN", help="a picture")
+    verb.add_argument("-o", "--out", type=Path, required=True, help="the sheet, a PNG")
+    verb.add_argument("--models", nargs="+", metavar="MODEL", help="families, checkpoints …; default: every family")
+    verb.add_argument("--scale", type=float, default=4.0, help="1 to 8, any number (default: 4)")
+    verb.add_argument("--truth", type=Path, help="what the result should be: PSNR and SSIM are measured against it")
+    device(verb)
+    verb.set_defaults(run=compare)
 
     verb = verbs.add_parser("evaluate", help="PSNR and SSIM of a checkpoint on test pictures")
     verb.add_argument("--model", required=True, help="a checkpoint, a folder, owner/repo[@revision], or bicubic")
@@ -74,22 +94,45 @@ def tile(text: str) -> int | str:
     return text if text == "auto" else int(text)
 
 
+def target(kind: str) -> Callable[[str], Target]:
+    """`--width` and its like: a number above 0 -> the size to reach."""
+
+    def read(text: str) -> Target:
+        try:
+            return Target(kind, float(text))
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return read
+
+
+def percent(text: str) -> float:
+    """`--texture`: 0 to 100 -> 0 to 1."""
+    amount = float(text) / 100
+    if not 0 <= amount <= 1:
+        raise argparse.ArgumentTypeError(f"{text}: choose from 0 to 100")
+    return amount
+
+
 def upscale(options: argparse.Namespace) -> int:
     """Enlarge every picture; one that fails is named at the end and stops none of the others."""
     from caesr.batch import enlarge_files
     from caesr.upscale import Upscaler
-    from zoo import load_family
+    from zoo import load_dial, load_family
 
-    upscaler = Upscaler(load_family(options.model), options.device, options.tile)
-    upscaler.route(options.scale)  # a scale that cannot be is said before the first picture is read
+    models = load_family(options.model) if options.texture is None else load_dial(options.texture)
+    upscaler = Upscaler(models, options.device, options.tile, options.ensemble, options.true_to_input)
+    if options.size is None:
+        upscaler.route(options.scale)  # a scale that cannot be is said before the first picture is read
     report = enlarge_files(
         upscaler,
         options.inputs,
         options.out,
-        scale=options.scale,
+        options.size or options.scale,
         format=options.format,
         quality=options.quality,
         keep_location=options.keep_location,
+        resume=options.resume,
         say=say,
     )
     print(report.summary(), file=sys.stderr)
@@ -100,6 +143,33 @@ def say(line: str, end: str = "\n") -> None:
     """A line on stderr; one that the next will replace only where somebody is looking."""
     if end == "\n" or sys.stderr.isatty():
         print(line, end=end, file=sys.stderr, flush=True)
+
+
+def compare(options: argparse.Namespace) -> int:
+    """A sheet of bicubic, Lanczos and every model at 1:1; milliseconds and figures, as a table and as JSON."""
+    from caesr import picture
+    from caesr.compare import compare, interpolations, sheet
+    from caesr.layers import rgb8
+    from caesr.upscale import Upscaler
+    from zoo import info, load_family, names
+
+    source = rgb8(picture.read(options.input).pixels)
+    truth = rgb8(picture.read(options.truth).pixels) if options.truth else None
+    ways = interpolations(options.scale)
+    for name in options.models or dict.fromkeys(info(name).family for name in names()):
+        ways[name] = partial(Upscaler(load_family(name), options.device), scale=options.scale)
+    columns, report = {}, {}
+    for column in compare(source, ways, truth):
+        columns[column.name] = column.picture
+        report[column.name] = {"milliseconds": round(column.milliseconds, 1)} | column.figures
+        print(f"{column.name:20}" + "".join(f"{name:>14} {value:8.2f}" for name, value in report[column.name].items()))
+    page = sheet([columns | ({} if truth is None else {"truth": truth})])
+    try:
+        page.save(options.out, "PNG")
+    except OSError as error:
+        raise picture.PictureError(f"{options.out} cannot be written ({error.strerror}).") from error
+    print(json.dumps(report))
+    return 0
 
 
 def evaluate(options: argparse.Namespace) -> int:

@@ -15,16 +15,23 @@ def to_layers(image: np.ndarray) -> tuple[Tensor, Tensor | None]:
     Raises:
         ValueError: any other shape or type, or a picture without pixels.
     """
-    shape, kind = image.shape, image.dtype
-    if image.ndim == 2:
-        image = image[:, :, None]
-    if image.ndim != 3 or image.shape[2] not in (1, 2, 3, 4) or 0 in image.shape:
-        raise ValueError(f"An image of shape {shape}: expected (H, W) or (H, W, C) with 1 to 4 channels.")
-    if kind not in (np.uint8, np.uint16):
-        raise ValueError(f"An image of {kind}: expected uint8 or uint16.")
-    x = torch.from_numpy(image.astype(np.float32) / np.iinfo(kind).max).permute(2, 0, 1)
+    check_picture(image)
+    image = image[:, :, None] if image.ndim == 2 else image
+    x = torch.from_numpy(image.astype(np.float32) / np.iinfo(image.dtype).max).permute(2, 0, 1)
     colours = 1 if image.shape[2] < 3 else 3
     return x[:colours].expand(3, -1, -1), x[colours:] if image.shape[2] in (2, 4) else None
+
+
+def check_picture(image: np.ndarray) -> None:
+    """Whether an array is a picture.
+
+    Raises:
+        ValueError: it is not as `to_layers` takes it.
+    """
+    if image.ndim not in (2, 3) or (*image.shape, 1)[2] not in (1, 2, 3, 4) or 0 in image.shape:
+        raise ValueError(f"An image of shape {image.shape}: expected (H, W) or (H, W, C) with 1 to 4 channels.")
+    if image.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"An image of {image.dtype}: expected uint8 or uint16.")
 
 
 def from_layers(colour: Tensor, alpha: Tensor | None, like: np.ndarray) -> np.ndarray:
@@ -40,6 +47,11 @@ def from_layers(colour: Tensor, alpha: Tensor | None, like: np.ndarray) -> np.nd
         layers += [] if alpha is None else [alpha[:, rows]]
         image[rows] = torch.cat(layers).mul(most).add_(0.5).permute(1, 2, 0).numpy()
     return image[:, :, 0] if like.ndim == 2 else image
+
+
+def rgb8(image: np.ndarray) -> np.ndarray:
+    """A picture as a screen shows it without its alpha: any array of `to_layers` -> (H, W, 3) uint8."""
+    return from_layers(to_layers(image)[0], None, like=np.empty((1, 1, 3), np.uint8))
 
 
 def bleed(colour: Tensor, alpha: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ import pyvips
 from PIL import ImageCms
 
 from caesr import tiff_exif
+from caesr.strips import Strips
 
 MAX_PIXELS = 100_000_000  # where the environment variable CAESR_MAX_PIXELS says nothing
 FORMATS = {  # how a file of each begins, and which of libvips's decoders reads it
@@ -132,7 +133,27 @@ def write(
     quality: int = 95,
     keep_location: bool = False,
 ) -> Path:
-    """Write a file that is either whole or not there; one that was there stays until it is whole.
+    """Write a picture as `writing` does.
+
+    Raises:
+        PictureError: as for `writing`.
+    """
+    height, width = picture.pixels.shape[:2]
+    with writing(picture, (height, width), path, format, quality, keep_location) as strips:
+        strips.add(picture.pixels)
+    return Path(path)
+
+
+@contextmanager
+def writing(
+    like: Picture,
+    size: tuple[int, int],
+    path: str | os.PathLike[str],
+    format: str | None = None,
+    quality: int = 95,
+    keep_location: bool = False,
+) -> Iterator[Strips]:
+    """Write a file that is either whole or not there, from strips of its rows; one that was there stays until then.
 
     PNG and TIFF are lossless, and so is WebP at quality 100. JPEG keeps colour as sharp as
     brightness (4:4:4). Into JPEG and WebP 16 bits are rounded to 8; into JPEG, what is transparent
@@ -140,7 +161,8 @@ def write(
     TIFF of more than 4 GB goes without EXIF.
 
     Args:
-        picture: what to write.
+        like: a picture with the channels, the type, the profile and the EXIF of the one to write.
+        size: the height and width of that.
         path: where to; the folder is there already.
         format: 'jpg', 'png', 'webp' or 'tif'. None: the one that the suffix names.
         quality: 1 to 100, for JPEG and WebP.
@@ -158,7 +180,7 @@ def write(
         raise PictureError(message)
     if not 1 <= quality <= 100:
         raise PictureError(f"{path.name} cannot have a quality of {quality}; choose 1 to 100.")
-    longest = max(picture.pixels.shape[:2])
+    longest = max(size)
     if longest > LONGEST_SIDE.get(format, longest):
         raise PictureError(
             f"{path.name} would be {longest} pixels long and a {format} holds only "
@@ -166,9 +188,14 @@ def write(
         )
 
     unfinished = path.with_name(f".{uuid.uuid4().hex}.part")  # on the same disk, to be renamed
+
+    def save(image: Any) -> None:
+        _save(_image(image, like, format, keep_location), unfinished, format, quality)
+
     try:
         unfinished.touch(exist_ok=False)
-        _save(_image(picture, format, keep_location), unfinished, format, quality)
+        with Strips((*size, like.pixels.shape[2]), like.pixels.dtype, save) as strips:
+            yield strips
         with unfinished.open("r+b") as file:
             os.fsync(file.fileno())
         unfinished.replace(path)
@@ -179,7 +206,6 @@ def write(
     finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
-    return path
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -262,12 +288,10 @@ def _max_pixels() -> int:
 # --- writing ------------------------------------------------------------------------------------
 
 
-def _image(picture: Picture, format: str, keep_location: bool) -> Any:
-    """The picture brought to what a format can hold; libvips computes it while saving."""
-    pixels = np.ascontiguousarray(picture.pixels)
-    height, width, channels = pixels.shape
-    image = pyvips.Image.new_from_memory(pixels, width, height, channels, KINDS[pixels.dtype])
-    grey, deep = channels <= 2, pixels.dtype == np.uint16
+def _image(image: Any, picture: Picture, format: str, keep_location: bool) -> Any:
+    """An image brought to what a format can hold, with all that travels; libvips computes it while saving."""
+    channels, deep = picture.pixels.shape[2], picture.pixels.dtype == np.uint16
+    grey = channels <= 2
     if format == "jpg" and channels in (2, 4):
         white = 65535 if deep else 255
         image = (image[: channels - 1] - white) * (image[channels - 1] / white) + white

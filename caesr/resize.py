@@ -34,16 +34,20 @@ def taps(in_size: int, out_size: int, scale: float) -> tuple[Tensor, Tensor]:
     return mirrored[:, used], weight[:, used]
 
 
-def resize_axis(x: Tensor, dim: int, out_size: int, scale: float) -> Tensor:
-    """Resize a floating-point tensor along one axis."""
-    index, weight = taps(x.shape[dim], out_size, scale)
+def resample(x: Tensor, dim: int, index: Tensor, weight: Tensor) -> Tensor:
+    """Weighted sums along an axis of a floating-point tensor: of the samples `index` (out, taps), with `weight`."""
     index, weight = index.to(x.device), weight.to(x.device, x.dtype)
     shape = [1] * x.ndim
-    shape[dim] = out_size
+    shape[dim] = len(index)
     y = x.index_select(dim, index[:, 0]) * weight[:, 0].view(shape)
     for k in range(1, index.shape[1]):
         y.addcmul_(x.index_select(dim, index[:, k]), weight[:, k].view(shape))
     return y
+
+
+def resize_axis(x: Tensor, dim: int, out_size: int, scale: float) -> Tensor:
+    """Resize a floating-point tensor along one axis."""
+    return resample(x, dim, *taps(x.shape[dim], out_size, scale))
 
 
 def resize(x: Tensor, scale: float, size: tuple[int, int] | None = None) -> Tensor:
@@ -65,10 +69,10 @@ def resize(x: Tensor, scale: float, size: tuple[int, int] | None = None) -> Tens
     return resize_axis(resize_axis(x, -2, height, scale), -1, width, scale)
 
 
-def resize_image(image: np.ndarray, scale: float) -> np.ndarray:
+def resize_image(image: np.ndarray, scale: float, size: tuple[int, int] | None = None) -> np.ndarray:
     """`resize` for a picture as files have it: (H, W, C) uint8 -> (H', W', C) uint8."""
     x = torch.from_numpy(np.array(image)).permute(2, 0, 1)
-    return resize(x, scale).permute(1, 2, 0).contiguous().numpy()
+    return resize(x, scale, size).permute(1, 2, 0).contiguous().numpy()
 
 
 def round_half_up(x: Tensor) -> Tensor:

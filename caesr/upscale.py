@@ -1,11 +1,13 @@
 """Upscaler: picture in, larger picture out. Page, API, command line and evaluation all come through here."""
 
 import itertools
+import logging
 import math
 import os
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,25 +16,28 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from caesr.layers import bleed, from_layers, pil_array, to_layers
+from caesr.enlargement import Enlargement, Fetch
+from caesr.layers import bleed, check_picture, from_layers, pil_array, to_layers
 from caesr.model import CAEResNet
-from caesr.resize import resize
-from caesr.tiles import plan, scaled
+from caesr.tiles import Range, Window, cuts, halved, scaled
 
 SMALLEST_TILE = 32
 LARGEST_SCALE = 8.0
+
+log = logging.getLogger("caesr.upscale")
 
 Picture = TypeVar("Picture", np.ndarray, Image.Image)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an enlargement has come. The last one carries the result."""
+    """How far an enlargement has come."""
 
     done: int  # tiles
     total: int
     seconds_left: float
-    tile: int  # side in low-res pixels; falls when memory runs out
+    tile: int  # side in low-res pixels
+    strip: np.ndarray | None = None  # of `Upscaler.strips`: the rows of the result that this tile completes
     result: np.ndarray | None = None
 
 
@@ -43,6 +48,9 @@ class Upscaler:
         model: a network, or several of different `scale`, all with three channels in and out.
         device: "auto" (CUDA, else MPS, else CPU) or a torch device.
         tile: side of a tile in low-res pixels, or "auto" (`choose_tile`).
+        ensemble: average what the network makes of the picture's eight symmetries: eight times the work, a little
+            more fidelity (Timofte et al., CVPR 2016, section 3.7).
+        true_to_input: correct the result until it gives the input when it is reduced again.
     Raises:
         ValueError: a model that does not take and give RGB, a device that is not there, a tile below 32.
     """
@@ -52,6 +60,8 @@ class Upscaler:
         model: CAEResNet | Sequence[CAEResNet],
         device: str | torch.device = "auto",
         tile: int | str = "auto",
+        ensemble: bool = False,
+        true_to_input: bool = False,
     ):
         models = [model] if isinstance(model, CAEResNet) else list(model)
         if not models or any((m.config.in_channels, m.config.out_channels) != (3, 3) for m in models):
@@ -59,7 +69,7 @@ class Upscaler:
         if tile != "auto" and (not isinstance(tile, int) or tile < SMALLEST_TILE):
             raise ValueError(f"tile={tile!r}: give 'auto' or a whole number from {SMALLEST_TILE} up.")
         self.device = choose_device(device)
-        self.tile = tile
+        self.tile, self.symmetries, self.true_to_input = tile, 8 if ensemble else 1, true_to_input
         self.models: dict[int, CAEResNet] = {}
         for m in sorted(models, key=lambda m: m.config.scale):
             m = m.eval().to(self.device)
@@ -88,23 +98,69 @@ class Upscaler:
 
         Closing the generator cancels: nothing runs on, nothing is kept.
         """
+        check_picture(image)
+        self.route(scale)  # before memory is asked for
+        size = round(image.shape[0] * scale), round(image.shape[1] * scale)
+        check_memory(size, image[0, 0].nbytes)
+        result, done = np.empty((*size, *image.shape[2:]), image.dtype), 0
+        for progress in self.strips(image, scale):
+            if progress.strip is not None:
+                result[done : done + len(progress.strip)] = progress.strip
+                done += len(progress.strip)
+            yield replace(progress, strip=None)
+        yield replace(progress, strip=None, result=result)
+
+    def strips(self, image: np.ndarray, scale: float = 4.0) -> Iterator[Progress]:
+        """As `stream`, but the result comes in strips from the top down, and nobody holds the whole of it.
+
+        Args:
+            image: an array as `__call__` takes it.
+            scale: likewise.
+        """
         route = self.route(scale)
-        check_memory(image.shape, scale, route)
-        colour, alpha = to_layers(image)
-        height, width = colour.shape[-2:]
-        size = round(height * scale), round(width * scale)
-        opaque = alpha is None or bool((alpha == alpha[:, :1, :1]).all())
-        clock = _Clock(self.count_tiles(height, width, scale) * (1 if opaque else 2))
-        if alpha is not None:
-            colour = bleed(colour, alpha)
-        colour = yield from self._enlarge(colour, route, size, scale, clock)
-        if alpha is not None and opaque:
-            alpha = alpha[:, :1, :1].expand(1, *size)
-        elif alpha is not None:
-            grey = yield from self._enlarge(alpha.expand(3, -1, -1), route, size, scale, clock)
-            alpha = grey.mean(dim=0, keepdim=True)
-        result = from_layers(colour, alpha, like=image)
-        yield Progress(clock.total, clock.total, 0.0, clock.tile, result)
+        colour, alpha = self._layers(image, route, scale)
+        windows = self.windows(image.shape[0], image.shape[1], scale)
+        clock = _Clock(sum(map(len, windows)) * (2 if isinstance(alpha, Enlargement) else 1), self.tile_side(route))
+        for row in windows:
+            rows = row[0][0]
+            strip = np.empty((rows[1] - rows[0], round(image.shape[1] * scale), *image.shape[2:]), image.dtype)
+            for _, columns in row:
+                y, grey = self._window(colour, rows, columns, clock), None
+                if isinstance(alpha, Enlargement):
+                    yield clock.tick()
+                    grey = self._window(alpha, rows, columns, clock).mean(dim=0, keepdim=True)
+                elif alpha is not None:
+                    grey = torch.full_like(y[:1], alpha)
+                strip[:, slice(*columns)] = from_layers(y, grey, like=image)
+                yield clock.tick(strip if columns is row[-1][1] else None)
+
+    def _layers(
+        self, image: np.ndarray, route: Sequence[CAEResNet], scale: float
+    ) -> tuple[Enlargement, Enlargement | float | None]:
+        """The enlargements of colour and of alpha; of alpha its only value, or None where there is none."""
+
+        def enlargement(fetch: Fetch) -> Enlargement:
+            size = image.shape[0], image.shape[1]
+            return Enlargement(fetch, size, route, scale, self._run, self.symmetries, self.true_to_input)
+
+        def window(layer: int, rows: Range, columns: Range) -> Tensor:
+            found = to_layers(image[slice(*rows), slice(*columns)])[layer]
+            assert found is not None
+            return found.expand(3, -1, -1).to(self.device)
+
+        check_picture(image)
+        if image.ndim == 2 or image.shape[2] in (1, 3):
+            return enlargement(partial(window, 0)), None
+        stored = image[:, :, -1]
+        if (stored == stored[0, 0]).all():
+            return enlargement(partial(window, 0)), float(stored[0, 0]) / float(np.iinfo(image.dtype).max)
+        if stored.all():
+            return enlargement(partial(window, 0)), enlargement(partial(window, 1))
+        filled = bleed(*to_layers(image))  # type: ignore[arg-type]  # there is an alpha
+        return (
+            enlargement(lambda rows, columns: filled[:, slice(*rows), slice(*columns)].to(self.device)),
+            enlargement(partial(window, 1)),
+        )
 
     def route(self, scale: float) -> list[CAEResNet]:
         """The model of each pass: one if its native scale reaches `scale`, else two that do together.
@@ -114,56 +170,51 @@ class Upscaler:
         """
         return [self.models[native] for native in passes(self.models, scale)]
 
+    def windows(self, height: int, width: int, scale: float) -> list[list[Window]]:
+        """The tiles of a picture of this size as windows of the result: rows of them, from the top down."""
+        route = self.route(scale)
+        side, stride = self.tile_side(route), route[0].stride
+        rows, columns = (
+            [scaled(cut, scale, length, round(length * scale)) for cut in cuts(length, side, stride)]
+            for length in (height, width)
+        )
+        return [[(row, column) for column in columns if column[0] < column[1]] for row in rows if row[0] < row[1]]
+
     def count_tiles(self, height: int, width: int, scale: float) -> int:
-        """How many tiles a picture of this size takes at this scale, all passes together."""
-        count = 0
-        for model in self.route(scale):
-            count += len(plan(height, width, self.tile_side(model), model.halo, model.stride))
-            height, width = height * model.config.scale, width * model.config.scale
-        return count
+        """How many tiles a picture of this size takes at this scale."""
+        return sum(map(len, self.windows(height, width, scale)))
 
-    def tile_side(self, model: CAEResNet) -> int:
-        """The side of a tile for this model, in low-res pixels."""
-        return choose_tile(model, self.device) if self.tile == "auto" else int(self.tile)
-
-    def _enlarge(
-        self, layer: Tensor, route: list[CAEResNet], size: tuple[int, int], scale: float, clock: "_Clock"
-    ) -> Generator[Progress, None, Tensor]:
-        """A layer (3, H, W) in [0, 1] through every pass, then reduced to (3, *size)."""
+    def tile_side(self, route: Sequence[CAEResNet]) -> int:
+        """The side of a tile in pixels of the picture, such that no pass of the route sees more than a tile."""
+        sides, before = [], 1
         for model in route:
-            layer = yield from self._pass(model, layer, clock)
-        native = math.prod(model.config.scale for model in route)
-        return layer if native == scale else resize(layer, scale / native, size).clamp_(0, 1)
+            side = choose_tile(model, self.device) if self.tile == "auto" else int(self.tile)
+            sides.append(max(SMALLEST_TILE, side // before))
+            before *= model.config.scale
+        return min(sides)
 
-    def _pass(self, model: CAEResNet, layer: Tensor, clock: "_Clock") -> Generator[Progress, None, Tensor]:
-        """A layer (3, H, W) through one model, tile by tile -> (3, sH, sW) in [0, 1], on the CPU."""
-        s, (height, width) = model.config.scale, layer.shape[-2:]
-        output = torch.empty(3, height * s, width * s)
-        side = self.tile_side(model)
-        todo = plan(height, width, side, model.halo, model.stride)
-        while todo:
-            rows, columns = todo[0].rows, todo[0].columns
+    def _window(self, enlargement: Enlargement, rows: Range, columns: Range, clock: "_Clock") -> Tensor:
+        """A window of a result, on the CPU; in halves where memory runs out, and so from then on."""
+        height, width = rows[1] - rows[0], columns[1] - columns[0]
+        if max(height, width) <= clock.largest:
             try:
-                y = self._run(model, layer[:, rows.seen, columns.seen])
+                return enlargement.window(rows, columns).cpu()
             except RuntimeError as error:
-                if not out_of_memory(error) or side <= SMALLEST_TILE:
+                if not out_of_memory(error) or max(height, width) <= SMALLEST_TILE:
                     raise
-                side = max(SMALLEST_TILE, side // 2)  # and this pass begins again: no seam, no gap
-                smaller = plan(height, width, side, model.halo, model.stride)
-                clock.total += len(smaller) - len(todo)
-                todo = smaller
-                continue
-            kept = y[:, scaled(rows.kept, s), scaled(columns.kept, s)]
-            output[:, scaled(rows.made, s), scaled(columns.made, s)] = kept
-            todo.pop(0)
-            yield clock.tick(side)
-        return output
+                clock.largest = max(height, width) // 2
+                clock.tile = round(clock.largest / enlargement.scale)
+                log.warning("Memory ran out: tiles are halved to %d pixels of the result.", clock.largest)
+        if height >= width:
+            halves = [self._window(enlargement, half, columns, clock) for half in halved(rows)]
+        else:
+            halves = [self._window(enlargement, rows, half, clock) for half in halved(columns)]
+        return torch.cat(halves, dim=1 if height >= width else 2)
 
     @torch.inference_mode()
     def _run(self, model: CAEResNet, x: Tensor) -> Tensor:
-        """One tile (3, h, w) through the network, on its device -> (3, sh, sw) in [0, 1], on the CPU."""
-        batch = x[None].to(self.device).contiguous(memory_format=torch.channels_last)
-        return model(batch)[0].clamp(0, 1).cpu()
+        """A window (3, h, w) through a network -> (3, sh, sw) in [0, 1], on its device."""
+        return model(x[None].contiguous(memory_format=torch.channels_last))[0].clamp(0, 1)
 
 
 def passes(natives: Iterable[int], scale: float) -> tuple[int, ...]:
@@ -172,8 +223,7 @@ def passes(natives: Iterable[int], scale: float) -> tuple[int, ...]:
     Raises:
         ValueError: as `Upscaler.route`.
     """
-    if not 1 <= scale <= LARGEST_SCALE:  # NaN fails too
-        raise ValueError(f"scale={scale}: choose from 1 to {LARGEST_SCALE:g}.")
+    check_scale(scale)
     natives = sorted(natives)
     ways: list[tuple[int, ...]] = [(native,) for native in natives]
     ways += list(itertools.combinations_with_replacement(natives, 2))
@@ -183,32 +233,42 @@ def passes(natives: Iterable[int], scale: float) -> tuple[int, ...]:
     return min(ways, key=lambda way: (len(way), math.prod(way)))
 
 
-class _Clock:
-    """Counts tiles and guesses how long the rest will take."""
-
-    def __init__(self, total: int):
-        self.done, self.total, self.tile, self.began = 0, total, 0, time.monotonic()
-
-    def tick(self, tile: int) -> Progress:
-        self.done, self.tile = self.done + 1, tile
-        left = (time.monotonic() - self.began) / self.done * (self.total - self.done)
-        return Progress(self.done, self.total, left, tile)
-
-
-def check_memory(shape: tuple[int, ...], scale: float, route: list[CAEResNet]) -> None:
-    """Refuse what this machine cannot hold, before it is tried.
+def check_scale(scale: float) -> None:
+    """Whether there can be such a scale.
 
     Raises:
-        ValueError: the passes' pictures of floats need more than the free memory.
+        ValueError: it is out of bounds.
     """
-    pixels = math.prod(shape[:2])
-    native = math.prod(model.config.scale for model in route)
-    need = 12 * pixels * (native**2 + (0 if native == scale else native * scale + scale**2)) + 8 * pixels * scale**2
-    free = free_memory()
+    if not 1 <= scale <= LARGEST_SCALE:  # NaN fails too
+        raise ValueError(f"scale={scale}: choose from 1 to {LARGEST_SCALE:g}.")
+
+
+class _Clock:
+    """Counts tiles, guesses how long the rest will take, and remembers how large a window memory allows."""
+
+    def __init__(self, total: int, tile: int):
+        self.done, self.total, self.tile, self.began = 0, total, tile, time.monotonic()
+        self.largest = math.inf
+
+    def tick(self, strip: np.ndarray | None = None) -> Progress:
+        self.done += 1
+        left = (time.monotonic() - self.began) / self.done * (self.total - self.done)
+        return Progress(self.done, self.total, left, self.tile, strip)
+
+
+def check_memory(size: Range, pixel: int) -> None:
+    """Refuse a result that this machine cannot hold, before it is begun.
+
+    Args:
+        size: its height and width.
+        pixel: bytes of one of its pixels.
+    Raises:
+        ValueError: it takes more than the free memory.
+    """
+    need, free = math.prod(size) * pixel, free_memory()
     if need > free:
-        size = f"{round(shape[1] * scale)} x {round(shape[0] * scale)}"
         raise ValueError(
-            f"The result of {size} pixels takes about {need / 1e9:.1f} GB of memory on the way and {free / 1e9:.1f} GB "
+            f"The result of {size[1]} x {size[0]} pixels takes {need / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB "
             "are free. Choose a smaller scale or a smaller picture."
         )
 
@@ -245,14 +305,12 @@ def choose_device(name: str | torch.device = "auto") -> torch.device:
 
 
 def choose_tile(model: CAEResNet, device: torch.device) -> int:
-    """A side in low-res pixels: on CUDA what fits half of the free memory, from 128 to 1024; elsewhere 512."""
-    if device.type != "cuda":
-        return 512
-    free, _ = torch.cuda.mem_get_info(device)
+    """A side in low-res pixels, 128 to 1024, by free memory: half of a GPU's; a quarter of a host's, 1 GiB at most."""
+    budget = torch.cuda.mem_get_info(device)[0] / 2 if device.type == "cuda" else min(free_memory() / 4, 2**30)
     config = model.config
     pixel = config.scale**2 if config.upsampling == "pre" else 1
     widest = 6 * config.widths[0] * pixel + 4 * 3 * config.scale**2  # float32 values alive at once
-    return int(min(1024, max(128, math.sqrt(free / 2 / (4 * widest)) // 64 * 64)))
+    return int(min(1024, max(128, math.sqrt(budget / (4 * widest)) // 64 * 64)))
 
 
 def out_of_memory(error: RuntimeError) -> bool:

@@ -30,6 +30,30 @@ def test_a_photograph_comes_out_as_the_library_makes_it(tmp_path):
     assert "1 enlarged, 0 failed" in done.stderr
 
 
+def test_ensemble_and_true_to_input_do_what_the_library_does(tmp_path):
+    source, target = tmp_path / "cat.png", tmp_path / "large.png"
+    Image.open(CAT).convert("RGB").resize((48, 40)).save(source)
+    ways = ("--ensemble", "--true-to-input")
+    done = caesr("upscale", source, "-o", target, "--scale", 2, "--device", "cpu", *ways)
+    assert done.returncode == 0, done.stderr
+    picture, networks = np.array(Image.open(source)), zoo.load_family("lite")
+    expected = Upscaler(networks, "cpu", ensemble=True, true_to_input=True)(picture, 2)
+    assert np.array_equal(np.array(Image.open(target)), expected)
+    assert not np.array_equal(expected, Upscaler(networks, "cpu")(picture, 2))
+
+
+def test_a_width_may_be_asked_for_instead_of_a_scale(tmp_path):
+    for side in (40, 60):
+        Image.open(CAT).convert("RGB").resize((side, 30)).save(tmp_path / f"{side}.png")
+    done = caesr("upscale", tmp_path, "-o", tmp_path / "out", "--width", 111, "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["40_111w.png", "60_111w.png"]
+    assert {Image.open(file).width for file in (tmp_path / "out").iterdir()} == {111}
+    refused = caesr("upscale", tmp_path, "-o", tmp_path / "out", "--width", 111, "--scale", 2)
+    assert refused.returncode == 2
+    assert "not allowed with" in refused.stderr
+
+
 def test_in_a_folder_one_broken_file_stops_none_of_the_others(tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
@@ -45,6 +69,24 @@ def test_in_a_folder_one_broken_file_stops_none_of_the_others(tmp_path):
     assert "broken.png" in done.stderr
     assert "missing.png" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_resuming_leaves_out_what_is_there_and_makes_the_rest(tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "b.png"):
+        Image.open(CAT).convert("RGB").resize((24, 20)).save(tmp_path / "in" / name)
+    command = ("upscale", tmp_path / "in", "-o", tmp_path / "out", "--scale", 2, "--device", "cpu")
+    assert caesr(*command).returncode == 0
+    first, second = (tmp_path / "out" / name for name in ("a_2x.png", "b_2x.png"))
+    before, wanted = first.stat().st_mtime_ns, second.read_bytes()
+    second.unlink()
+    done = caesr(*command, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "1 enlarged, 1 there already, 0 failed" in done.stderr
+    assert first.stat().st_mtime_ns == before
+    assert second.read_bytes() == wanted
+    caesr(*command)
+    assert first.stat().st_mtime_ns > before
 
 
 def test_format_quality_and_metadata_are_kept(tmp_path):
@@ -112,6 +154,23 @@ def test_evaluate_prints_a_table_and_one_line_of_json(data: Path):
     assert len(table) == 6
     assert means["psnr_y"] == pytest.approx(zoo.info("caesr-lite-x4").figures["Set5"]["psnr_y"], abs=0.002)
     assert (means["scale"], means["pictures"]) == (4, 5)
+
+
+def test_compare_writes_a_sheet_and_measures_against_the_truth(tmp_path):
+    truth = Image.open(CAT).convert("RGB").crop((60, 20, 156, 84))
+    truth.save(tmp_path / "truth.png")
+    truth.resize((48, 32), Image.Resampling.BICUBIC).save(tmp_path / "small.png")
+    sheet = tmp_path / "sheet.png"
+    ways = ("--models", "lite", "--scale", 2, "--device", "cpu", "--truth", tmp_path / "truth.png")
+    done = caesr("compare", tmp_path / "small.png", "-o", sheet, *ways)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert list(report) == ["bicubic", "lanczos", "lite"]
+    assert report["lite"]["psnr_y"] > report["bicubic"]["psnr_y"] + 0.5
+    drawn = np.array(Image.open(sheet))
+    assert drawn.shape[1] > 4 * 96
+    assert np.array_equal(drawn[-64:, -96:], np.array(truth))
+    assert caesr("compare", CAT, "-o", sheet, *ways).returncode == 2
 
 
 def test_evaluate_says_that_a_folder_has_no_pictures(tmp_path):

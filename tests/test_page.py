@@ -1,6 +1,7 @@
 """The page, in a real browser and through its API, on a real server of its own."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -126,7 +127,7 @@ def test_cancel_stops_a_long_run_and_frees_the_device(browser, server, tmp_path)
     page.fill("#tile input[type=number]", "32")
     page.press("#tile input[type=number]", "Enter")
     page.click("#run")
-    expect(page.locator("#result")).to_contain_text("tile 2", timeout=READY)  # two thousand tiles and more to come
+    expect(page.locator("#result")).to_contain_text(re.compile(r"tile \d+/4845"), timeout=READY)
     page.click("#cancel")
     result = program(server).predict(handle_file(CAT), api_name="/upscale")
     assert Image.open(result).size == (904, 600)

@@ -1,10 +1,10 @@
-"""The plan of tiles: every pixel made once, every tile sees its halo, starts meet the strides."""
+"""The plan of tiles: every pixel made once, every window sees its halo, starts meet the strides."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caesr.tiles import plan, spans
+from caesr.tiles import cuts, halved, scaled, seen
 
 LENGTH, TILE, HALO, STRIDE = (
     st.integers(1, 500),
@@ -14,26 +14,27 @@ LENGTH, TILE, HALO, STRIDE = (
 )
 
 
-@given(LENGTH, TILE, HALO, STRIDE)
-def test_spans_make_every_pixel_once_and_see_as_far_as_the_halo(length, tile, halo, stride):
-    cut = spans(length, tile, halo, stride)
-    assert [pixel for s in cut for pixel in range(s.start, s.stop)] == list(range(length))
-    for s in cut:
-        assert s.first % stride == s.start % stride == 0
-        assert s.first == 0 or s.start - s.first >= halo
-        assert s.last == length or s.last - s.stop >= halo
-        assert 0 <= s.first <= s.start < s.stop <= s.last <= length
-        assert s.stop - s.start <= tile + stride - 1
+@given(LENGTH, TILE, STRIDE, st.floats(1, 8))
+def test_cuts_make_every_pixel_of_a_picture_and_of_its_enlargement_once(length, tile, stride, scale):
+    cut = cuts(length, tile, stride)
+    assert [pixel for first, last in cut for pixel in range(first, last)] == list(range(length))
+    assert all(first % stride == 0 and last - first <= tile + stride - 1 for first, last in cut)
+    larger = round(length * scale)
+    made = [scaled(pixels, scale, length, larger) for pixels in cut]
+    assert [pixel for first, last in made for pixel in range(first, last)] == list(range(larger))
 
 
-@given(LENGTH, LENGTH, TILE)
-def test_a_plan_covers_the_picture_exactly(height, width, tile):
-    area = sum(
-        (t.rows.stop - t.rows.start) * (t.columns.stop - t.columns.start) for t in plan(height, width, tile, 7, 2)
-    )
-    assert area == height * width
+@given(LENGTH, st.integers(1, 4), HALO, STRIDE, st.data())
+def test_a_window_sees_as_far_as_the_halo_and_begins_at_a_stride(length, scale, halo, stride, data):
+    first, last = sorted(data.draw(st.tuples(*[st.integers(0, length * scale)] * 2)))
+    start, stop = seen((first, last), length, scale, halo, stride)
+    assert start % stride == 0
+    assert start == 0 or start * scale <= first - halo * scale
+    assert stop == length or stop * scale >= last + halo * scale
+    assert 0 <= start <= stop <= length
 
 
-def test_a_picture_without_pixels_is_refused():
+def test_halves_are_the_whole_and_a_picture_without_pixels_is_refused():
+    assert halved((3, 8)) == ((3, 5), (5, 8))
     with pytest.raises(ValueError, match="0 pixels"):
-        spans(0, 64, 8, 2)
+        cuts(0, 64, 8)

@@ -1,6 +1,8 @@
 """Training: pairs that fit together, optimizers that do what they say, runs that stop and go on."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,12 +12,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from caesr import CAEResNet, checkpoint
 from caesr.resize import resize
 from caesr.training import start
 from caesr.training.losses import LOSSES
 from caesr.training.optimiser import make_optimiser, orthogonalise
+from caesr.training.parcels import pack
 from caesr.training.pictures import Pictures, find, hold_out
 from caesr.training.recipe import read_recipe
 from caesr.training.train import TrainingError, train
@@ -237,6 +241,23 @@ def test_another_recipe_is_not_resumed(photos, recipe, tmp_path):
         train(read_recipe(recipe), tmp_path / "new", CPU, resume=True)
 
 
+def test_a_run_older_than_a_field_of_the_recipe_goes_on(photos, recipe, tmp_path):
+    out = train(read_recipe(recipe), tmp_path / "out", CPU)
+    file = out / "resume.safetensors"
+    metadata = checkpoint.read_header(file)["__metadata__"]
+    before = json.loads(metadata["recipe"])
+    del before["pixel_first"]
+    checkpoint.save_tensors(file, load_file(file), metadata | {"recipe": json.dumps(before)})
+    recipe.write_text(RECIPE.replace("steps = 24", "steps = 30"))
+    assert checkpoint.read_facts(train(read_recipe(recipe), out, CPU, resume=True))["steps"] == 30
+    recipe.write_text("pixel_first = 0.1\n" + RECIPE)
+    with pytest.raises(TrainingError, match="another recipe"):
+        train(read_recipe(recipe), out, CPU, resume=True)
+    before["pixel_first"] = 0.1
+    checkpoint.save_tensors(file, load_file(file), metadata | {"recipe": json.dumps(before)})
+    assert train(read_recipe(recipe), out, CPU, resume=True)
+
+
 def test_a_loss_that_is_no_number_stops_the_run_and_spares_the_last_good_state(photos, recipe, tmp_path, monkeypatch):
     from caesr.training.train import Run
 
@@ -296,3 +317,27 @@ def test_without_training_pictures_the_command_says_where_they_are_looked_for(re
     assert done.returncode == 2
     assert "CAESR_DATA" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_run_goes_home_in_pieces_and_goes_on_in_the_next_window(photos, tmp_path, monkeypatch):
+    pack(tmp_path / "data", ["train/photos"], tmp_path / "parcels", 1 << 24)
+    (tmp_path / "zoo/recipes").mkdir(parents=True)
+    (tmp_path / "zoo/recipes/tiny-x2.toml").write_text(RECIPE)
+    environment = {"PYTHONPATH": str(ROOT), "PYTHON": sys.executable, "DEVICE": "cpu", "CAESR_DATA": "there"}
+
+    def window(minutes: str) -> str:
+        command = ["sh", ROOT / "zoo/recipes/window.sh", "tiny-x2", "0.12", minutes]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ | environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "100 % of the recipe" not in window("0.03")
+    assert not list((tmp_path / "parcels").iterdir())
+    home = tmp_path / "home/tiny-x2"
+    steps = checkpoint.read_facts(home)["steps"]
+    shutil.rmtree(tmp_path / "runs")  # the machine is gone; what went home comes back
+    assert "100 % of the recipe" in window("5")
+    assert checkpoint.read_facts(home)["steps"] > steps
+    logged = [int(line.split(",")[0]) for line in (home / "log.csv").read_text().splitlines()[1:]]
+    assert logged == sorted(set(logged))
+    assert logged[0] <= steps < logged[-1]

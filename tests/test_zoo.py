@@ -14,6 +14,7 @@ from caesr import checkpoint
 from tests.conftest import ROOT
 from zoo import card, catalogue
 from zoo.__main__ import main
+from zoo.publish import FILES
 
 
 def test_every_folder_is_in_the_catalogue_and_every_entry_has_its_folder():
@@ -28,7 +29,7 @@ def test_an_entry_agrees_with_its_files_its_card_and_the_measured_results(name):
     assert (folder / "README.md").read_text() == card.render(entry, checkpoint.read_facts(folder))
     results = json.loads((ROOT / "benchmarks/results/quality.json").read_text())
     assert entry.figures == results["checkpoints"][name]
-    assert sorted(file.name for file in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
+    assert sorted(file.name for file in folder.iterdir()) == sorted(FILES)
 
 
 @pytest.mark.parametrize("name", zoo.names())

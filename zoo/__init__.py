@@ -1,6 +1,18 @@
 """The zoo: CAESR's checkpoints, where they are and how they come."""
 
 from zoo.catalogue import Entry, ZooError, info, names
+from zoo.dial import load_dial
 from zoo.hub import fell_back, fetch, fetch_family, load, load_family
 
-__all__ = ["Entry", "ZooError", "fell_back", "fetch", "fetch_family", "info", "load", "load_family", "names"]
+__all__ = [
+    "Entry",
+    "ZooError",
+    "fell_back",
+    "fetch",
+    "fetch_family",
+    "info",
+    "load",
+    "load_dial",
+    "load_family",
+    "names",
+]

@@ -49,9 +49,22 @@ made noisy and packed as JPEG of quality 40 (`caesr.evaluate.worn`).
 
 ## Limits
 
-It was trained on clean pictures reduced by bicubic. On JPEG traces, noise or blur it keeps and may sharpen
-them. Text and faces of a few pixels do not come back. The test sets were never trained on.
+{limits}
+
+![Small print, and a face worn by blur, noise and JPEG: by bicubic, by {name}, and as they were](limits.jpg)
+
+Text and faces of a few pixels do not come back. The test sets were never trained on.
 """
+
+CLEAN = (
+    "It was trained on clean pictures reduced by bicubic. On JPEG traces, noise or blur it keeps and may sharpen them."
+)
+LIMITS = {
+    "texture": "It invents: hair, leaves and weave look right and are not what was there; letters and faces may "
+    f"change. Not for evidence, medicine or measuring. {CLEAN}",
+    "photo": "It was trained on blur, noise and JPEG made by a program, two rounds at most. What it takes for noise it "
+    "removes, fine texture too; on clean pictures base is the more faithful.",
+}
 
 
 MEASURES = {  # of the catalogue's figures -> the Hub's name, for people, decimals
@@ -87,6 +100,7 @@ def render(entry: Entry, facts: dict) -> str:
         else "",
         figures="\n".join(rows) if entry.figures else "Not measured yet.",
         trained=trained(entry, facts),
+        limits=LIMITS.get(entry.family, CLEAN),
     )
 
 
@@ -125,7 +139,8 @@ def trained(entry: Entry, facts: dict) -> str:
     """What was trained, how long and on what, in sentences."""
     if not facts:
         return "Nothing is recorded."
-    began = f"From the weights of {entry.base_model}. " if entry.base_model else ""
+    began = "Trained on a CPU alone. " if "CPU" in facts["device"] else ""
+    began += f"From the weights of {entry.base_model}. " if entry.base_model else ""
     return (
         f"{began}{facts['steps']:,} steps of {facts['batch']} crops of {facts['patch']}×{facts['patch']} "
         f"low-resolution pixels in {facts['seconds'] / 60:.0f} minutes on {facts['device']}, by "

@@ -15,7 +15,7 @@ from caesr import CAEResNet, __version__, checkpoint
 from zoo import card, client, hub, space
 from zoo.catalogue import Entry, ZooError
 
-FILES = ("README.md", *client.FILES)
+FILES = ("README.md", "limits.jpg", *client.FILES)
 TAG = f"v{__version__}"
 
 log = logging.getLogger("caesr.zoo")

@@ -48,15 +48,15 @@ class Shared:
     folders: Folders
     tile: int | str
 
-    def stream(self, image: np.ndarray, scale: float) -> Iterator[Progress]:
-        """`Upscaler.stream`."""
+    def strips(self, image: np.ndarray, scale: float) -> Iterator[Progress]:
+        """`Upscaler.strips`."""
         return on_device(self.folders, self.tile, image, scale)
 
 
 def work(folders: Folders, tile: int | str, image: np.ndarray, scale: float) -> Iterator[Progress]:
     """What runs where the device is."""
     try:
-        yield from Upscaler(networks(folders), tile=tile).stream(image, scale)
+        yield from Upscaler(networks(folders), tile=tile).strips(image, scale)
     except PROBLEMS as error:
         raise sorry(error) from error  # of any other error ZeroGPU passes on the name only
 

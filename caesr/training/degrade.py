@@ -36,7 +36,7 @@ class Stage:
 
 
 FIRST = Stage(0.7, (0.2, 1.8), (0.5, 1.2), 0.5, (1, 12), (50, 95), 0.6)
-SECOND = Stage(0.3, (0.2, 1.0), (0.7, 1.1), 0.3, (1, 6), (40, 95), 0.8)
+SECOND = Stage(0.3, (0.2, 1.0), (0.7, 1.1), 0.5, (1, 10), (30, 95), 0.8)
 
 
 def photo(hr: Tensor, scale: int, generator: torch.Generator) -> Tensor:

@@ -23,7 +23,7 @@ class Objective:
         if "perceptual" in recipe.loss:
             self.perceptual = Perceptual(data_folder() / "features").to(device)
         if "adversarial" in recipe.loss:
-            self.adversary = Adversary(device, recipe.adversary_rate)
+            self.adversary = Adversary(device, recipe.adversary_rate, recipe.adversary_width)
 
     def terms(self, output: Tensor, target: Tensor, mean: Callable[[], Tensor]) -> dict[str, Tensor]:
         """Every term before its weight; `mean` gives what the running mean of the weights makes of the input."""

@@ -35,6 +35,7 @@ class Recipe:
     balance: bool = False  # whether a loss's weight is its share of the gradient at the output
     degrade: str = "bicubic"  # how low_res comes from high_res: "bicubic", or "photo" (training/degrade.py)
     adversary_rate: float = 2e-4  # Adam's rate for the discriminator
+    adversary_width: int = 32  # channels of its first level
     pixel_first: float = 0.0  # the first part of the schedule, which minimises the first loss alone
     finish: float = 0.0  # the last part of the schedule, which minimises mse
     seed: int = 0

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 
 import torch
@@ -28,6 +28,7 @@ from caesr.training.recipe import Recipe, data_folder
 
 RESUME, LOG = "resume.safetensors", "log.csv"
 SAVE_EVERY = 120  # seconds of training
+LENGTH = ("minutes", "steps")  # of a recipe: may change when a run goes on
 
 
 class TrainingError(RuntimeError):
@@ -158,7 +159,8 @@ class Run:
         if not file.exists():
             raise TrainingError(f"{file} does not exist: there is nothing to resume.")
         metadata = checkpoint.read_header(file)["__metadata__"]
-        if metadata["recipe"] != self._recipe_json():
+        before, now = json.loads(metadata["recipe"]), json.loads(self._recipe_json())
+        if self._defaults() | before != now:
             raise TrainingError(f"{file} belongs to another recipe. Choose another --out, or leave --resume off.")
         tensors = load_file(file, device=str(self.device))
         for prefix, model in (("model.", self.model), ("mean.", self.mean)):
@@ -176,9 +178,14 @@ class Run:
         self.generator.set_state(tensors["generator"].cpu())
         self.step, self.seconds = int(metadata["step"]), float(metadata["seconds"])
 
+    @staticmethod
+    def _defaults() -> dict[str, object]:
+        """What a run began with that is older than a field of Recipe."""
+        return {f.name: f.default for f in fields(Recipe) if f.default is not MISSING and f.name not in LENGTH}
+
     def _recipe_json(self) -> str:
         """What must agree for a resume: all but the length."""
-        return json.dumps({k: v for k, v in asdict(self.recipe).items() if k not in ("minutes", "steps")})
+        return json.dumps({k: v for k, v in asdict(self.recipe).items() if k not in LENGTH})
 
 
 def train(

@@ -1,0 +1,94 @@
+"""Windows: any part of a result, computed alone, is what the whole has there, whatever the way."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from caesr import CAEResNet, Upscaler
+from caesr.enlargement import Enlargement
+from caesr.tiles import turned
+from caesr.upscale import SMALLEST_TILE
+from tests.conftest import small
+
+FAMILY = [small(scale) for scale in (2, 3, 4)]
+ARTICLE = [CAEResNet(scale=2, upsampling="pre", widths=(8, 16)).eval()]
+SIDE = st.integers(3, 80)
+
+
+def noise(height: int, width: int, channels: int = 3) -> np.ndarray:
+    return np.random.default_rng(height * 100 + width).integers(0, 65536, (height, width, channels), dtype=np.uint16)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    SIDE,
+    SIDE,
+    st.integers(SMALLEST_TILE, 70),
+    st.sampled_from([1, 1.37, 2, 2.5, 3.1, 4, 5.3, 8]),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([3, 4]),
+)
+def test_tiled_equals_whole_at_any_scale_in_any_way(height, width, tile, scale, ensemble, true, channels):
+    if ensemble and scale > 4:
+        scale = 4  # eight times two passes take long
+    image = noise(height, width, channels)
+    tiled, whole = (Upscaler(FAMILY, "cpu", side, ensemble, true)(image, scale) for side in (tile, 4096))
+    assert np.abs(tiled.astype(int) - whole).max() <= 1e-4 * 65535
+
+
+@settings(max_examples=20, deadline=None)
+@given(SIDE, SIDE, st.integers(SMALLEST_TILE, 70))
+def test_a_network_that_enlarges_first_is_tiled_as_exactly(height, width, tile):
+    image = noise(height, width)
+    tiled, whole = (Upscaler(ARTICLE, "cpu", side)(image, 2) for side in (tile, 4096))
+    assert np.abs(tiled.astype(int) - whole).max() <= 1e-4 * 65535
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 7), st.data())
+def test_turned_windows_lie_where_torch_turns_them(height, width, turn, data):
+    rows, columns = (
+        (lambda ab: (min(ab), max(ab)))(data.draw(st.tuples(st.integers(0, n), st.integers(0, n))))
+        for n in (height, width)
+    )
+    x = torch.arange(height * width).view(1, height, width)
+
+    def turn_it(y):
+        return torch.rot90(y.flip(-1) if turn >= 4 else y, turn % 4, (-2, -1))
+
+    there = turned(rows, columns, height, width, turn)
+    cut = turn_it(x[:, slice(*rows), slice(*columns)])
+    assert torch.equal(turn_it(x)[:, slice(*there[0]), slice(*there[1])], cut)
+
+
+def test_a_window_fetches_little_more_than_it_shows():
+    asked = []
+
+    def fetch(rows, columns):
+        asked.append((rows, columns))
+        return torch.rand(3, rows[1] - rows[0], columns[1] - columns[0])
+
+    net = small(4)
+    enlargement = Enlargement(fetch, (10_000, 10_000), [net], 4, lambda model, x: model(x[None])[0])
+    assert enlargement.window((20_000, 20_200), (400, 600)).shape == (3, 200, 200)
+    (((top, bottom), (left, right)),) = asked
+    assert 5000 - net.halo - 2 <= top <= 5000 - net.halo
+    assert 5050 + net.halo <= bottom <= 5050 + net.halo + 2
+    assert (left, right) == (100 - net.halo - (100 - net.halo) % 2, 150 + net.halo)
+
+
+@pytest.mark.parametrize("scale", [1.5, 2, 4])
+def test_strips_are_the_result_from_the_top_down(scale):
+    image = noise(90, 70, 4)
+    upscaler = Upscaler(FAMILY, "cpu", 32)
+    strips = [step.strip for step in upscaler.strips(image, scale) if step.strip is not None]
+    assert len(strips) > 2
+    assert np.array_equal(np.concatenate(strips), upscaler(image, scale))
+
+
+def test_a_correction_is_tiled_exactly_where_the_picture_is_far_larger_than_its_margin():
+    image = noise(40, 400)
+    tiled, whole = (Upscaler(FAMILY, "cpu", side, true_to_input=True)(image, 2.3) for side in (32, 4096))
+    assert np.abs(tiled.astype(int) - whole).max() <= 1e-4 * 65535
