@@ -108,7 +108,7 @@ def test_a_space_is_what_the_page_needs_and_nothing_else(tmp_path):
     folder = space.assemble(tmp_path)
     expected = {"app.py", "caesr", "zoo", "requirements.txt", "README.md", "LICENSE", "examples", "docs"}
     assert {path.name for path in folder.iterdir()} == expected
-    assert [path.name for path in (folder / "docs").iterdir()] == ["page.png"]
+    assert {path.name for path in (folder / "docs").iterdir()} == {"page.png", "contact_sheet.png", "worn.png"}
     assert not [path for path in folder.rglob("*") if path.name == "__pycache__" or path.name.startswith(".")]
     for picture in re.findall(r"!\[.*?\]\((.+?)\)", (folder / "README.md").read_text()):
         assert (folder / picture).is_file()
@@ -151,7 +151,7 @@ def test_who_may_not_push_a_space_is_told_why(server, capsys):
 def test_the_image_copies_what_a_space_holds_and_its_context_has_it():
     copied = re.findall(r"^COPY (.+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     copied = {name for line in copied for name in line.split()}
-    assert copied == {*space.CONTENTS} - {space.PICTURE} | {"constraints.txt"}
+    assert copied == {*space.CONTENTS, "constraints.txt"}
     admitted = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
     assert set(admitted) == copied
 

@@ -11,8 +11,8 @@ from zoo.catalogue import Entry
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-PICTURE = "docs/page.png"  # the one that README.md shows
-CONTENTS = ("app.py", "caesr", "zoo", "requirements.txt", "README.md", "LICENSE", "examples", PICTURE)
+THUMBNAIL = "docs/page.png"
+CONTENTS = ("app.py", "caesr", "zoo", "requirements.txt", "README.md", "LICENSE", "examples")
 FIELDS = re.compile(r"^(models|preload_from_hub):\n(- .*\n)*", re.MULTILINE)
 
 
@@ -36,7 +36,8 @@ def write() -> None:
 
 def assemble(folder: Path, repo_id: str = "") -> Path:
     """Put all that goes to a Space into a folder, and nothing else."""
-    for name in CONTENTS:
+    shown = re.findall(r"!\[.*?\]\((.+?)\)", README.read_text())  # the pictures of README.md
+    for name in (*CONTENTS, *shown):
         source, target = ROOT / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
@@ -45,6 +46,6 @@ def assemble(folder: Path, repo_id: str = "") -> Path:
             shutil.copy(source, target)
     if repo_id:  # a thumbnail needs an address, which only the Space itself has
         _, front, text = (folder / "README.md").read_text().split("---\n", 2)
-        front += f"thumbnail: {client.endpoint()}/spaces/{repo_id}/resolve/main/{PICTURE}\n"
+        front += f"thumbnail: {client.endpoint()}/spaces/{repo_id}/resolve/main/{THUMBNAIL}\n"
         (folder / "README.md").write_text(f"---\n{front}---\n{text}")
     return folder
