@@ -32,7 +32,6 @@ FORMATS = {  # how a file of each begins, and which of libvips's decoders reads 
     "webp": (rb"RIFF....WEBP", "webpload"),
     "tif": (rb"II[*+]\0|MM\0[*+]", "tiffload"),
 }
-KINDS = {np.dtype(np.uint8): "uchar", np.dtype(np.uint16): "ushort"}  # libvips's names
 MODES = {1: "greyscale", 2: "greyscale with alpha", 3: "colour", 4: "colour with alpha"}
 LONGEST_SIDE = {"jpg": 65500, "webp": 16383}  # pixels; the other two hold more than memory does
 CLASSIC_TIFF = 4_000_000_000  # bytes of pixels; more of them need a BigTIFF
@@ -69,7 +68,7 @@ class Picture:
 
     def __post_init__(self) -> None:
         array = self.pixels
-        if array.ndim != 3 or not array.size or array.shape[2] > 4 or array.dtype not in KINDS:
+        if array.ndim != 3 or not array.size or array.shape[2] > 4 or array.dtype not in (np.uint8, np.uint16):
             message = f"not (H, W, 1 to 4) of uint8 or uint16: {array.shape} of {array.dtype}"
             raise ValueError(message)
 

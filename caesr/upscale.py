@@ -48,8 +48,8 @@ class Upscaler:
         model: a network, or several of different `scale`, all with three channels in and out.
         device: "auto" (CUDA, else MPS, else CPU) or a torch device.
         tile: side of a tile in low-res pixels, or "auto" (`choose_tile`).
-        ensemble: average what the network makes of the picture's eight symmetries: eight times the work, a little
-            more fidelity (Timofte et al., CVPR 2016, section 3.7).
+        ensemble: average what the network makes of the picture's eight symmetries: eight times the work
+            (Timofte et al., CVPR 2016, section 3.7).
         true_to_input: correct the result until it gives the input when it is reduced again.
     Raises:
         ValueError: a model that does not take and give RGB, a device that is not there, a tile below 32.
