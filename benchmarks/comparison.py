@@ -69,15 +69,21 @@ def costs(row: Row, cuda: Row) -> list[object]:
     return cells + [f"{row['psnr'][data]:.2f}" if data in row["psnr"] else "" for data in SETS]
 
 
+def disturbed(speed: Row) -> str:
+    """What must be said of the times, if other programs ran beside the measurement; else nothing."""
+    if speed.get("busy", BUSY) < BUSY:
+        return ""
+    cores = f"{speed['busy']:g} cores" if "busy" in speed else "an unknown number of cores"
+    return f" **Other programs used {cores}: times are too long, unevenly; to be repeated on an idle machine.**"
+
+
 def table_of(speed: Row, rows: list[Row]) -> Table:
     """Networks with their costs."""
     cuda = speed.get("cuda", {})
     head = ["network", "parameters", "kMAC/pixel", "ms/MP", "MB/MP", *(GPU.values() if cuda else ()), *SETS]
     note = f"`{speed['command']}`, {speed['date']}: {speed['cpu']}, torch {speed['torch']}, "
     note += f"{speed['side']}×{speed['side']} input."
-    if speed.get("busy", BUSY) >= BUSY:
-        cores = f"{speed['busy']:g} cores" if "busy" in speed else "an unknown number of cores"
-        note += f" **Other programs used {cores}: times are too long, unevenly; to be repeated on an idle machine.**"
+    note += disturbed(speed)
     if cuda:
         note += f" GPU: {cuda['device']}, {cuda['date']}, torch {cuda['torch']}, {cuda['side']}×{cuda['side']} input."
     return head, [costs(row, cuda) for row in rows], note

@@ -55,6 +55,7 @@ def models() -> str:
         f"`{quality['measured']['command']}`, {quality['measured']['date']}. "
         f"ms: median for a {speed['side']}×{speed['side']} input on {speed['cpu']}: "
         f"`{speed['command']}`, {speed['date']}, torch {speed['torch']}."
+        f"{comparison.disturbed(speed)}"
     )
     return table(head, rows, note)
 
