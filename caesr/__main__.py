@@ -49,7 +49,18 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--format", choices=("png", "jpg", "webp", "tif"), help="default: OUT's, else png")
     verb.add_argument("--quality", type=int, default=95, help="of jpg and webp, 1 to 100 (default: 95)")
     verb.add_argument("--resume", action="store_true", help="leave out pictures whose result is there already")
-    verb.add_argument("--keep-location", action="store_true", help="leave the GPS position in the metadata")
+    keep = verb.add_mutually_exclusive_group()
+    keep.add_argument(
+        "--keep-location",
+        action="store_const",
+        const="all",
+        default="no location",
+        dest="metadata",
+        help="leave the GPS position in the metadata",
+    )
+    keep.add_argument(
+        "--drop-metadata", action="store_const", const="none", dest="metadata", help="keep only the profile"
+    )
     device(verb)
     verb.set_defaults(run=upscale)
 
@@ -131,7 +142,7 @@ def upscale(options: argparse.Namespace) -> int:
         options.size or options.scale,
         format=options.format,
         quality=options.quality,
-        keep_location=options.keep_location,
+        metadata=options.metadata,
         resume=options.resume,
         say=say,
     )

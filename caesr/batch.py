@@ -27,7 +27,7 @@ def enlarge_file(
     size: float | Target,
     format: str | None = None,
     quality: int = 95,
-    keep_location: bool = False,
+    metadata: str = "no location",
 ) -> Iterator[Progress]:
     """Read a picture, enlarge it, write it: yields after every tile, at last when the file is there.
 
@@ -47,7 +47,7 @@ def enlarge_file(
     check_scale(scale)  # before a file is begun
     target.parent.mkdir(parents=True, exist_ok=True)
     larger = round(height * scale), round(width * scale)
-    with picture.writing(original, larger, target, format, quality, keep_location) as strips:
+    with picture.writing(original, larger, target, format, quality, metadata) as strips:
         for progress in upscaler.strips(original.pixels, scale):
             if progress.strip is not None:
                 strips.add(progress.strip)
@@ -78,7 +78,7 @@ def enlarge_files(
     size: float | Target,
     format: str | None = None,
     quality: int = 95,
-    keep_location: bool = False,
+    metadata: str = "no location",
     resume: bool = False,
     say: Callable[..., None] = print,
 ) -> Report:
@@ -104,7 +104,7 @@ def enlarge_files(
             report.kept[file] = target
             continue
         try:
-            for progress in enlarge_file(upscaler, file, target, size, format, quality, keep_location):
+            for progress in enlarge_file(upscaler, file, target, size, format, quality, metadata):
                 left = f"{progress.done}/{progress.total} tiles, {progress.seconds_left:.0f} s left"
                 say(f"{name}: {left}".ljust(78), end="\r")
             say(f"{name} -> {target}".ljust(78))

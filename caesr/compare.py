@@ -46,19 +46,29 @@ def compare(
     for name, enlarge in ways.items():
         began = time.perf_counter()
         picture = enlarge(source)
-        milliseconds = 1e3 * (time.perf_counter() - began)
-        if truth is None:
-            yield Compared(name, picture, milliseconds)
-            continue
-        if truth.shape != picture.shape:
-            sizes = " and ".join(f"{image.shape[1]} x {image.shape[0]}" for image in (picture, truth))
-            raise ValueError(f"The result and the ground truth differ in size: {sizes}. Choose the scale that fits.")
-        border = round(picture.shape[1] / source.shape[1])
-        figures = dict(zip(("psnr_y", "ssim_y"), on_luma(tensor(picture), tensor(truth), border), strict=True))
-        with torch.inference_mode():
-            for measure, function in (measures or {}).items():
-                figures[measure] = function(tensor(picture) / 255, tensor(truth) / 255).item()
-        yield Compared(name, picture, milliseconds, figures, difference(picture, truth))
+        yield measured(name, picture, 1e3 * (time.perf_counter() - began), source, truth, measures)
+
+
+def measured(
+    name: str,
+    picture: np.ndarray,
+    milliseconds: float,
+    source: np.ndarray,
+    truth: np.ndarray | None = None,
+    measures: Mapping[str, Measure] | None = None,
+) -> Compared:
+    """What one way made of the picture, with its figures if the truth is known; as `compare`."""
+    if truth is None:
+        return Compared(name, picture, milliseconds)
+    if truth.shape != picture.shape:
+        sizes = " and ".join(f"{image.shape[1]} x {image.shape[0]}" for image in (picture, truth))
+        raise ValueError(f"The result and the ground truth differ in size: {sizes}. Choose the scale that fits.")
+    border = round(picture.shape[1] / source.shape[1])
+    figures = dict(zip(("psnr_y", "ssim_y"), on_luma(tensor(picture), tensor(truth), border), strict=True))
+    with torch.inference_mode():
+        for measure, function in (measures or {}).items():
+            figures[measure] = function(tensor(picture) / 255, tensor(truth) / 255).item()
+    return Compared(name, picture, milliseconds, figures, difference(picture, truth))
 
 
 def interpolations(scale: float) -> dict[str, Enlarge]:

@@ -34,6 +34,7 @@ FORMATS = {  # how a file of each begins, and which of libvips's decoders reads 
 }
 MODES = {1: "greyscale", 2: "greyscale with alpha", 3: "colour", 4: "colour with alpha"}
 LONGEST_SIDE = {"jpg": 65500, "webp": 16383}  # pixels; the other two hold more than memory does
+METADATA = ("no location", "all", "none")
 CLASSIC_TIFF = 4_000_000_000  # bytes of pixels; more of them need a BigTIFF
 
 pyvips.block_untrusted_set(True)  # decoders that libvips itself would not show a stranger's file
@@ -130,7 +131,7 @@ def write(
     path: str | os.PathLike[str],
     format: str | None = None,
     quality: int = 95,
-    keep_location: bool = False,
+    metadata: str = "no location",
 ) -> Path:
     """Write a picture as `writing` does.
 
@@ -138,7 +139,7 @@ def write(
         PictureError: as for `writing`.
     """
     height, width = picture.pixels.shape[:2]
-    with writing(picture, (height, width), path, format, quality, keep_location) as strips:
+    with writing(picture, (height, width), path, format, quality, metadata) as strips:
         strips.add(picture.pixels)
     return Path(path)
 
@@ -150,14 +151,13 @@ def writing(
     path: str | os.PathLike[str],
     format: str | None = None,
     quality: int = 95,
-    keep_location: bool = False,
+    metadata: str = "no location",
 ) -> Iterator[Strips]:
     """Write a file that is either whole or not there, from strips of its rows; one that was there stays until then.
 
     PNG and TIFF are lossless, and so is WebP at quality 100. JPEG keeps colour as sharp as
     brightness (4:4:4). Into JPEG and WebP 16 bits are rounded to 8; into JPEG, what is transparent
-    is laid on white. Profile and EXIF are kept, except for where the photograph was taken; only a
-    TIFF of more than 4 GB goes without EXIF.
+    is laid on white. Only a TIFF of more than 4 GB always goes without EXIF.
 
     Args:
         like: a picture with the channels, the type, the profile and the EXIF of the one to write.
@@ -165,10 +165,11 @@ def writing(
         path: where to; the folder is there already.
         format: 'jpg', 'png', 'webp' or 'tif'. None: the one that the suffix names.
         quality: 1 to 100, for JPEG and WebP.
-        keep_location: leave the GPS position in the EXIF.
+        metadata: what of the EXIF is kept: 'all', 'no location' (where the photograph was taken), 'none'.
+            The profile always stays, since the colours are meant by it.
 
     Raises:
-        PictureError: unknown format, quality out of range, a side too long for the format (JPEG
+        PictureError: unknown format or metadata, quality out of range, a side too long for the format (JPEG
             65500, WebP 16383), or a place that cannot be written to.
     """
     path = Path(path)
@@ -179,6 +180,8 @@ def writing(
         raise PictureError(message)
     if not 1 <= quality <= 100:
         raise PictureError(f"{path.name} cannot have a quality of {quality}; choose 1 to 100.")
+    if metadata not in METADATA:
+        raise PictureError(f"{path.name} cannot keep {metadata!r} of the metadata; choose {', '.join(METADATA)}.")
     longest = max(size)
     if longest > LONGEST_SIDE.get(format, longest):
         raise PictureError(
@@ -189,7 +192,7 @@ def writing(
     unfinished = path.with_name(f".{uuid.uuid4().hex}.part")  # on the same disk, to be renamed
 
     def save(image: Any) -> None:
-        _save(_image(image, like, format, keep_location), unfinished, format, quality)
+        _save(_image(image, like, format, metadata), unfinished, format, quality)
 
     try:
         unfinished.touch(exist_ok=False)
@@ -287,7 +290,7 @@ def _max_pixels() -> int:
 # --- writing ------------------------------------------------------------------------------------
 
 
-def _image(image: Any, picture: Picture, format: str, keep_location: bool) -> Any:
+def _image(image: Any, picture: Picture, format: str, metadata: str) -> Any:
     """An image brought to what a format can hold, with all that travels; libvips computes it while saving."""
     channels, deep = picture.pixels.shape[2], picture.pixels.dtype == np.uint16
     grey = channels <= 2
@@ -303,8 +306,8 @@ def _image(image: Any, picture: Picture, format: str, keep_location: bool) -> An
         image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
         if format == "webp" and grey:  # it holds no grey, so neither the profile of one
             image = image.icc_transform("srgb", embedded=True)
-    if picture.exif:
-        exif = _edited(picture.exif, picture.dpi, keep_location)
+    if picture.exif and metadata != "none":
+        exif = _edited(picture.exif, picture.dpi, keep_location=metadata == "all")
         image.set_type(pyvips.GValue.blob_type, "exif-data", exif)
     return image
 

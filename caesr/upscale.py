@@ -184,6 +184,22 @@ class Upscaler:
         """How many tiles a picture of this size takes at this scale."""
         return sum(map(len, self.windows(height, width, scale)))
 
+    def memory(self, height: int, width: int, scale: float, pixel: int) -> float:
+        """About how many bytes `strips` takes for a picture of this size: the picture, its strips, a tile's features.
+
+        Args:
+            pixel: bytes of one of its pixels.
+        """
+        route = self.route(scale)
+        side = self.tile_side(route)
+        strip = 3 * min(side, height) * width * scale**2 * pixel  # made, waiting, being written
+        halo = 2 * route[0].halo
+        features = max(
+            working_set(model) * math.prod(min(side * before + halo, length * before) for length in (height, width))
+            for model, before in zip(route, (1, route[0].config.scale), strict=False)
+        )
+        return height * width * pixel + strip + features
+
     def tile_side(self, route: Sequence[CAEResNet]) -> int:
         """The side of a tile in pixels of the picture, such that no pass of the route sees more than a tile."""
         sides, before = [], 1
@@ -307,10 +323,14 @@ def choose_device(name: str | torch.device = "auto") -> torch.device:
 def choose_tile(model: CAEResNet, device: torch.device) -> int:
     """A side in low-res pixels, 128 to 1024, by free memory: half of a GPU's; a quarter of a host's, 1 GiB at most."""
     budget = torch.cuda.mem_get_info(device)[0] / 2 if device.type == "cuda" else min(free_memory() / 4, 2**30)
+    return int(min(1024, max(128, math.sqrt(budget / working_set(model)) // 64 * 64)))
+
+
+def working_set(model: CAEResNet) -> float:
+    """Bytes that a network takes for each pixel of its input: the float32 values that are alive at once."""
     config = model.config
     pixel = config.scale**2 if config.upsampling == "pre" else 1
-    widest = 6 * config.widths[0] * pixel + 4 * 3 * config.scale**2  # float32 values alive at once
-    return int(min(1024, max(128, math.sqrt(budget / (4 * widest)) // 64 * 64)))
+    return 4 * (6 * config.widths[0] * pixel + 4 * 3 * config.scale**2)
 
 
 def out_of_memory(error: RuntimeError) -> bool:

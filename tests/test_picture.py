@@ -460,14 +460,29 @@ def test_a_profile_that_does_not_fit_is_left_out(tmp_path: Path, icc: bytes):
     assert read(tmp_path / "odd.jpg").icc is None
 
 
+@pytest.mark.parametrize("target", FORMATS)
+def test_without_metadata_only_the_profile_is_left(tmp_path: Path, target: str):
+    Image.fromarray(smooth()).save(tmp_path / "from.jpg", exif=photo_exif().tobytes(), icc_profile=profile())
+    path = write(read(tmp_path / "from.jpg"), tmp_path / f"to.{target}", metadata="none")
+    with Image.open(path) as image:
+        assert not {MAKE, EXIF, GPS} & set(image.getexif())
+    assert read(path).icc == profile()
+
+
+def test_a_kind_of_metadata_that_is_not_known_is_refused(tmp_path: Path):
+    with pytest.raises(PictureError, match="no location, all, none"):
+        write(Picture(smooth()), tmp_path / "out.png", metadata="most")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("source", FORMATS)
 @pytest.mark.parametrize("target", FORMATS)
-@pytest.mark.parametrize("keep_location", [False, True])
-def test_exif_travels_and_the_location_only_if_wanted(tmp_path: Path, source: str, target: str, keep_location: bool):
+@pytest.mark.parametrize("metadata", ["no location", "all"])
+def test_exif_travels_and_the_location_only_if_wanted(tmp_path: Path, source: str, target: str, metadata: str):
     path = tmp_path / f"from.{source}"
     Image.fromarray(smooth()).save(path, exif=photo_exif().tobytes())
     enlarged = Picture(np.repeat(read(path).pixels, 2, axis=1), exif=read(path).exif)
-    path = write(enlarged, tmp_path / f"to.{target}", keep_location=keep_location)
+    path = write(enlarged, tmp_path / f"to.{target}", metadata=metadata)
     with Image.open(path) as image:
         exif = image.getexif()
         details, place = exif.get_ifd(EXIF), exif.get_ifd(GPS)
@@ -476,7 +491,7 @@ def test_exif_travels_and_the_location_only_if_wanted(tmp_path: Path, source: st
     assert details[TAKEN] == "2024:05:06 07:08:09"
     assert details[LENS] == "50mm f/1.8"
     assert (details[0xA002], details[0xA003]) == (128, 48)  # the size is that of the new picture
-    if keep_location:
+    if metadata == "all":
         assert place[2] == (52.0, 31.0, 12.5)
     else:
         assert not place

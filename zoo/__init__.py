@@ -1,7 +1,7 @@
 """The zoo: CAESR's checkpoints, where they are and how they come."""
 
 from zoo.catalogue import Entry, ZooError, info, names
-from zoo.dial import load_dial
+from zoo.dial import fetch_dial, load_dial
 from zoo.hub import fell_back, fetch, fetch_family, load, load_family
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "ZooError",
     "fell_back",
     "fetch",
+    "fetch_dial",
     "fetch_family",
     "info",
     "load",
