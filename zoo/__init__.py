@@ -2,7 +2,7 @@
 
 from zoo.catalogue import Entry, ZooError, info, names
 from zoo.dial import fetch_dial, load_dial
-from zoo.hub import fell_back, fetch, fetch_family, load, load_family
+from zoo.hub import fell_back, fetch, fetch_family, load, load_family, whereabouts
 
 __all__ = [
     "Entry",
@@ -16,4 +16,5 @@ __all__ = [
     "load_dial",
     "load_family",
     "names",
+    "whereabouts",
 ]

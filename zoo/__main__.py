@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from caesr import checkpoint
 from caesr.checkpoint import CheckpointError
-from zoo import card, catalogue, client, hub, space
+from zoo import card, catalogue, hub, space
 from zoo.catalogue import ZooError
 
 RESULTS = catalogue.HERE.parent / "benchmarks" / "results" / "quality.json"
@@ -56,20 +56,8 @@ def list_(_: argparse.Namespace) -> int:
         psnr = entry.figures.get("Set5", {}).get("psnr_y")
         measured = f"Set5 {psnr:.2f} dB" if psnr else "not measured"
         print(f"{entry.name:18} {entry.size / 1e6:6.1f} MB   {measured:14}   {entry.purpose}")
-        print(f"{'':18} {', '.join(whereabouts(entry)) or 'nowhere to be had'}")
+        print(f"{'':18} {', '.join(hub.whereabouts(entry)) or 'nowhere to be had'}")
     return 0
-
-
-def whereabouts(entry: catalogue.Entry) -> list[str]:
-    """Where a checkpoint is, found out without asking the Hub."""
-    places = []
-    if not hub.wrong(catalogue.CHECKPOINTS / entry.name, entry.sha256):
-        places.append("shipped")
-    if entry.revision and client.cached(client.Source.of(entry)):
-        places.append("cached")
-    if entry.revision:
-        places.append(f"published as {entry.repo_id}@{entry.revision[:7]}")
-    return places
 
 
 def info(options: argparse.Namespace) -> int:

@@ -107,6 +107,18 @@ def fell_back(folder: Path) -> str:
     return folder.name if entry and entry.revision and folder == catalogue.CHECKPOINTS / folder.name else ""
 
 
+def whereabouts(entry: Entry) -> list[str]:
+    """Where a checkpoint is, found out without asking the Hub."""
+    places = []
+    if not wrong(catalogue.CHECKPOINTS / entry.name, entry.sha256):
+        places.append("shipped")
+    if entry.revision and cached(Source.of(entry)):
+        places.append("cached")
+    if entry.revision:
+        places.append(f"published as {entry.repo_id}@{entry.revision[:7]}")
+    return places
+
+
 def shipped(entry: Entry) -> Path:
     """The folder that ships with CAESR.
 

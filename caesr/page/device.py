@@ -6,8 +6,9 @@ does not survive a fork, either), and only the network's work is done there.
 """
 
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,60 +21,170 @@ except ImportError:
 
 from caesr import CAEResNet, Upscaler, checkpoint
 from caesr.batch import enlarge_file
-from caesr.page.words import PROBLEMS, sorry
+from caesr.blend import blend
+from caesr.page.problems import PROBLEMS, sorry
+from caesr.target import Target
 from caesr.upscale import Progress
-
-Folders = tuple[Path, ...]  # of the checkpoints that an Upscaler may choose from
 
 FREE = threading.Lock()  # one enlargement at a time, whatever becomes of the queue
 # Seconds asked of ZeroGPU: to begin with, for a tile, and for each of its pixels. Not measured there, and generous:
 # what takes longer is aborted, what takes less only waits longer for its turn.
 START, TILE, PIXEL = 10.0, 0.02, 1e-6
+TRIAL = 64  # side of the picture that shows a network's pace before it has enlarged any
 
 
-def enlarge(folders: Folders, source: Path, target: Path, scale: float, tile: int | str) -> Iterator[Progress | None]:
+@dataclass(frozen=True)
+class How:
+    """How pictures are enlarged: what an `Upscaler` is made of, in a form that travels to another process.
+
+    Args:
+        folders: of the checkpoints that it may choose from.
+        blended: with a texture, one more for each of them; `texture` of it is blended in.
+    """
+
+    folders: tuple[Path, ...]
+    blended: tuple[Path, ...] = ()
+    texture: float = 0.0
+    tile: int | str = "auto"
+    ensemble: bool = False
+    true_to_input: bool = False
+
+    def upscaler(self) -> Upscaler:
+        """Made where the device is: on ZeroGPU, in the process that has it."""
+        return Upscaler(self.networks(), "auto", self.tile, self.ensemble, self.true_to_input)
+
+    def planner(self) -> Upscaler:
+        """For questions only, asked where there may be no device."""
+        return Upscaler(self.networks(), "cpu" if spaces else "auto", self.tile, self.ensemble, self.true_to_input)
+
+    def networks(self) -> list[CAEResNet]:
+        """Read once."""
+        return networks(self.folders, self.blended, self.texture)
+
+    def strips(self, image: np.ndarray, scale: float) -> Iterator[Progress]:
+        """`Upscaler.strips`, wherever the device is."""
+        if not spaces:
+            self.networks()  # so that reading them does not count as pace
+        began = time.monotonic()
+        yield from on_device(self, image, scale)
+        pixels = image.shape[0] * image.shape[1] * layers(image.shape[2])
+        if pixels >= TRIAL**2:
+            PACES[self._work(scale)] = (time.monotonic() - began) / pixels
+
+    def pace(self, scale: float) -> float | None:
+        """Seconds for a pixel of the picture on this machine, as last measured; None if that cannot be known now."""
+        key = self._work(scale)
+        if key not in PACES and not spaces and FREE.acquire(blocking=False):
+            try:
+                for side in (TRIAL // 2, TRIAL):  # the first one warms up
+                    for _ in self.strips(np.zeros((side, side, 3), np.uint8), scale):
+                        pass
+            finally:
+                FREE.release()
+        return PACES.get(key)
+
+    def _work(self, scale: float) -> tuple["How", tuple[int, ...]]:
+        """What makes the pace: not the tile, nor how much is blended."""
+        route = tuple(model.config.scale for model in self.planner().route(scale))
+        return replace(self, tile="auto", texture=0.0, blended=()), route
+
+
+PACES: dict[tuple[How, tuple[int, ...]], float] = {}
+
+
+@lru_cache(maxsize=8)
+def networks(folders: tuple[Path, ...], blended: tuple[Path, ...], texture: float) -> list[CAEResNet]:
+    """The networks of these folders, with as much of the others in them."""
+    found = [checkpoint.load(folder) for folder in folders]
+    if not blended:
+        return found
+    return [blend(one, checkpoint.load(other), texture) for one, other in zip(found, blended, strict=True)]
+
+
+def enlarge(
+    how: How, source: Path, target: Path, size: float | Target, quality: int = 95, metadata: str = "no location"
+) -> Generator[Progress | None]:
     """Enlarge a file once the device is free; None while another one is being enlarged."""
-    while not FREE.acquire(timeout=0.5):
+    for _ in turn():
         yield None
     try:
-        yield from enlarge_file(Shared(folders, tile), source, target, scale)
+        yield from enlarge_file(how, source, target, size, quality=quality, metadata=metadata)
     finally:
         FREE.release()  # also when the visitor cancels or leaves: gradio closes the generator
 
 
 @dataclass(frozen=True)
-class Shared:
-    """An Upscaler that is made where the device is."""
+class Enlarged:
+    """A picture in memory, and how long it took once the device was free."""
 
-    folders: Folders
-    tile: int | str
-
-    def strips(self, image: np.ndarray, scale: float) -> Iterator[Progress]:
-        """`Upscaler.strips`."""
-        return on_device(self.folders, self.tile, image, scale)
+    picture: np.ndarray
+    seconds: float
 
 
-def work(folders: Folders, tile: int | str, image: np.ndarray, scale: float) -> Iterator[Progress]:
+def whole(how: How, image: np.ndarray, scale: float) -> Iterator[Progress | Enlarged | None]:
+    """Enlarge a picture in memory: as `enlarge`; at last the result."""
+    for _ in turn():
+        yield None
+    try:
+        if not spaces:
+            how.networks()
+        began, strips = time.monotonic(), []
+        for progress in how.strips(image, scale):
+            if progress.strip is not None:
+                strips.append(progress.strip)
+            yield replace(progress, strip=None)
+        yield Enlarged(np.concatenate(strips), time.monotonic() - began)
+    finally:
+        FREE.release()
+
+
+def turn() -> Iterator[None]:
+    """Wait for the device, and take it: yields while it is somebody else's."""
+    while not FREE.acquire(timeout=0.5):
+        yield
+
+
+def work(how: How, image: np.ndarray, scale: float) -> Iterator[Progress]:
     """What runs where the device is."""
     try:
-        yield from Upscaler(networks(folders), tile=tile).strips(image, scale)
+        yield from how.upscaler().strips(image, scale)
     except PROBLEMS as error:
         raise sorry(error) from error  # of any other error ZeroGPU passes on the name only
 
 
-def seconds(folders: Folders, tile: int | str, image: np.ndarray, scale: float) -> float:
+def seconds(how: How, image: np.ndarray, scale: float) -> float:
     """How long `work` may take on ZeroGPU, which wants to know before it lends the GPU: so much a tile."""
-    side = 1024 if tile == "auto" else int(tile)
+    side = 1024 if how.tile == "auto" else int(how.tile)
     height, width = image.shape[:2]
-    tiles = Upscaler(networks(folders), "cpu", side).count_tiles(height, width, scale)
-    layers = 2 if image.shape[2:] in ((2,), (4,)) else 1  # alpha is enlarged as well
-    return START + tiles * layers * (TILE + PIXEL * side**2)
+    tiles = Upscaler(how.networks(), "cpu", side).count_tiles(height, width, scale)
+    runs = layers(image.shape[2]) * (8 if how.ensemble else 1)
+    return START + tiles * runs * (TILE + PIXEL * side**2)
 
 
-@lru_cache(maxsize=8)
-def networks(folders: Folders) -> list[CAEResNet]:
-    """The networks of these folders, read once."""
-    return [checkpoint.load(folder) for folder in folders]
+def layers(channels: int) -> int:
+    """How many pictures a network enlarges for one: alpha is a second."""
+    return 2 if channels in (2, 4) else 1
 
 
 on_device = spaces.GPU(duration=seconds)(work) if spaces else work
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an enlargement will take."""
+
+    tiles: int
+    memory: float  # bytes, about
+    seconds: float | None  # about; None: not known
+
+
+def plan(how: How, height: int, width: int, channels: int, depth: int, scale: float) -> Plan:
+    """What the enlargement of a picture will take, from its size, its channels and their depth in bits.
+
+    Raises:
+        ValueError: the scale cannot be had.
+    """
+    upscaler, pixel = how.planner(), channels * depth // 8
+    tiles, pace = upscaler.count_tiles(height, width, scale), how.pace(scale)
+    seconds = None if pace is None else pace * height * width * layers(channels)
+    return Plan(tiles, upscaler.memory(height, width, scale, pixel), seconds)

@@ -1,0 +1,111 @@
+"""The tab Zoo: every checkpoint, what it is for, how good it was measured to be, and how to get it."""
+
+import threading
+from collections.abc import Iterator
+
+import gradio as gr
+
+import zoo
+from caesr.page.controls import Controls, families
+from caesr.page.problems import PROBLEMS, sorry
+from caesr.page.settings import Settings, found
+from caesr.page.viewer import table
+from caesr.page.words import label, say
+
+SETS = ("Set5", "Set14", "B100")
+
+
+def tab(blocks: gr.Blocks, c: Controls) -> None:
+    """Lay the tab out."""
+    rows = gr.HTML(elem_id="catalogue")
+    with gr.Row():
+        name = gr.Dropdown(zoo.names(), value=zoo.names()[0], label=label("checkpoint"), elem_id="checkpoint")
+        get = gr.Button(label("fetch"), elem_id="fetch")
+    status = gr.Markdown(elem_id="fetched")
+    with gr.Row():
+        shell = gr.Code(language="shell", label=label("command"), interactive=False)
+        python = gr.Code(language="python", label=label("python"), interactive=False)
+    gr.Markdown(label("repo_info"))
+    with gr.Row():
+        repo = gr.Textbox(label=label("repo"), placeholder="owner/repo", elem_id="repo")
+        load = gr.Button(label("load"), elem_id="load")
+    loaded = gr.Markdown(elem_id="loaded")
+    others = gr.State(list[str])
+
+    def fetch(name: str, request: gr.Request, progress: gr.Progress = gr.Progress()) -> Iterator[tuple]:  # noqa: B008
+        for come, size in fetched(name):
+            progress((come / 1e6, size / 1e6), desc=name, unit="MB")
+            yield gr.skip(), gr.skip()
+        found.cache_clear()  # a family may come from the Hub now, and not from what ships
+        yield say(request, "is_here", name=name), catalogue(request)
+
+    def use(repo: str, others: list[str], request: gr.Request) -> tuple:
+        repo = repo.strip()
+        try:
+            if "/" not in repo:
+                raise ValueError(say(request, "no_repo"))
+            networks = Settings(model=repo).how().networks()
+        except PROBLEMS as error:
+            raise sorry(error) from error
+        others = list(dict.fromkeys([*others, repo]))
+        choices = families() + [(one, one) for one in others]
+        sentence = say(request, "is_loaded", name=repo, scale=networks[0].config.scale)
+        return others, gr.Radio(choices, value=repo), sentence
+
+    private = {"api_visibility": "private"}
+    get.click(fetch, name, [status, rows], show_progress_on=status, **private)
+    load.click(use, [repo, others], [others, c.model, loaded], **private)
+    gr.on([blocks.load, name.change], code, name, [shell, python], show_progress="hidden", **private)
+    blocks.load(catalogue, None, rows, show_progress="hidden", **private)
+
+
+def catalogue(request: gr.Request) -> str:
+    """The table."""
+    keys = ("checkpoint_short", "purpose", "scale_short", "size_short", *SETS, "lpips_short", "licence", "where")
+    head = [key if key in SETS else say(request, key) for key in keys]
+    rows = []
+    for entry in map(zoo.info, zoo.names()):
+        psnr = [entry.figures.get(name, {}).get("psnr_y") for name in SETS]
+        lpips = entry.figures.get("B100-10", {}).get("lpips")
+        rows.append(
+            [
+                entry.name, say(request, f"purpose_{entry.family}"), f"×{entry.scale}", f"{entry.size / 1e6:.1f} MB",
+                *(f"{value:.2f}" if value else "–" for value in psnr), f"{lpips:.3f}" if lpips else "–",
+                entry.licence, ", ".join(zoo.whereabouts(entry)),
+            ]
+        )  # fmt: skip
+    return table(head, rows, say(request, "catalogue_caption"))
+
+
+def code(name: str) -> tuple[str, str]:
+    """How to get a checkpoint in a shell and in Python."""
+    shell = f"python -m zoo fetch {name}\npython -m caesr upscale photo.jpg -o large.png --model {name}"
+    python = (
+        "from caesr import CAEResNet, Upscaler\nfrom zoo import fetch\n\n"
+        f'model = CAEResNet.from_pretrained(fetch("{name}"))\nupscaler = Upscaler(model)'
+    )
+    return shell, python
+
+
+def fetched(name: str) -> Iterator[tuple[float, float]]:
+    """Fetch a checkpoint: yields the bytes that have come and all of them, while they come.
+
+    Raises:
+        gr.Error: it is not to be had.
+    """
+    state: list[tuple[float, float]] = [(0, zoo.info(name).size)]
+    failed: list[Exception] = []
+
+    def work() -> None:
+        try:
+            zoo.fetch(name, progress=lambda come, size: state.append((come, size)))
+        except PROBLEMS as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(0.2)
+        yield state[-1]
+    if failed:
+        raise sorry(failed[0]) from failed[0]

@@ -1,0 +1,129 @@
+"""The tab Enlarge: one picture larger, before and after, a close look at both, the file, and the same elsewhere."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+
+from caesr import picture
+from caesr.page import device
+from caesr.page.controls import HIDDEN, Controls, Values
+from caesr.page.preview import parts, previews
+from caesr.page.problems import PROBLEMS, sorry
+from caesr.page.settings import Settings
+from caesr.page.viewer import Pane, panes, viewer
+from caesr.page.words import label, say
+from caesr.upscale import choose_device
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a run leaves: files in a folder of its own, which lives until the next step of the run is asked for."""
+
+    before: Path
+    after: Path
+    result: Path
+    status: str
+
+
+def tab(c: Controls) -> gr.DownloadButton:
+    """Lay the tab out; the button holds the result, which other tabs look into."""
+    with gr.Row():
+        run = gr.Button(label("run"), variant="primary", elem_id="run")
+        cancel = gr.Button(label("cancel"), elem_id="cancel")
+    slider = gr.ImageSlider(
+        label=label("before_after"), type="filepath", image_mode=None, format="png", max_height=640,
+        interactive=False, buttons=["fullscreen"], elem_id="result",
+    )  # fmt: skip
+    status = gr.Markdown(elem_id="status")
+    download = gr.DownloadButton(label("download"), interactive=False, elem_id="download")
+    loupe = viewer(elem_id="loupe")
+    with gr.Accordion(label("elsewhere"), open=False, elem_id="elsewhere"):
+        command = gr.Code(language="shell", label=label("command"), elem_id="command", interactive=False)
+        python = gr.Code(language="python", label=label("python"), elem_id="python", interactive=False)
+
+    def enlarge_(values: Values, request: gr.Request, progress: gr.Progress = gr.Progress()) -> Iterator[tuple]:  # noqa: B008 - gradio finds it by its default
+        file, settings = values[c.picture], c.settings(values)
+        for step in run_(file, settings, request, progress):
+            if step is None:
+                yield (gr.skip(),) * 5
+                continue
+            button = gr.DownloadButton(value=str(step.result), interactive=True)
+            source = Path(file)
+            yield (
+                (str(step.before), str(step.after)),
+                button,
+                step.status,
+                settings.command(source),
+                settings.python(source),
+            )
+
+    def close_up(values: Values, request: gr.Request) -> str:
+        file, result = values[c.picture], values[download]
+        if not file or not result:
+            return ""
+        try:
+            one, other = parts(Path(file), Path(result), values[c.across] / 100, values[c.down] / 100)
+        except PROBLEMS as error:
+            raise sorry(error) from error
+        return panes([Pane(say(request, "before"), one), Pane(say(request, "after"), other)], request)
+
+    def clear() -> tuple:
+        return None, gr.DownloadButton(value=None, interactive=False), "", "", "", ""
+
+    running = run.click(
+        enlarge_, {c.picture, *c.chosen()}, [slider, download, status, command, python],
+        concurrency_limit=1, concurrency_id="device", show_progress_on=slider, api_visibility="private",
+    )  # fmt: skip
+    looked = {c.picture, download, c.across, c.down}
+    running.success(close_up, looked, loupe, **HIDDEN)
+    gr.on([c.across.change, c.down.change], close_up, looked, loupe, trigger_mode="always_last", **HIDDEN)
+    cancel.click(None, cancels=running, api_visibility="private")
+    c.picture.change(clear, None, [slider, download, status, loupe, command, python], **HIDDEN)
+    return download
+
+
+def run_(
+    file: str | None, settings: Settings, request: gr.Request | None, progress: gr.Progress
+) -> Iterator[Done | None]:
+    """Enlarge: yields None after every tile, at last what there is to see."""
+    if not file:
+        raise sorry(say(request, "no_picture"))
+    began, source = time.monotonic(), Path(file)
+    folder = Path(tempfile.mkdtemp(prefix="caesr-"))  # this run's own, mode 0700
+    try:
+        target = folder / settings.name(source)
+        for step in device.enlarge(
+            settings.how(), source, target, settings.target, int(settings.quality), settings.metadata
+        ):
+            report(progress, step, request)
+            yield None
+        seconds, found = time.monotonic() - began, picture.inspect(target)
+        before, after, whole = previews(source, target, folder)
+        status = say(
+            request, "done", width=found.width, height=found.height, seconds=seconds,
+            megabytes=target.stat().st_size / 1e6, device=choose_device().type.upper(),
+            reduced="" if whole else say(request, "reduced"),
+        )  # fmt: skip
+        yield Done(before, after, target, status)
+    except PROBLEMS as error:
+        raise sorry(error) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # gradio keeps its own copy of what was yielded
+
+
+def report(
+    progress: gr.Progress | None, step: device.Progress | None, request: gr.Request | None, before: str = ""
+) -> None:
+    """Show how far an enlargement has come; None is a wait for the device."""
+    if progress is None:
+        return
+    if step is None:
+        progress((0, 1), desc=before + say(request, "waiting"))
+    else:
+        left = say(request, "tiles", done=step.done, total=step.total, left=round(step.seconds_left))
+        progress((step.done, step.total), desc=before + left, unit="tiles")

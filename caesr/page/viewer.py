@@ -1,0 +1,55 @@
+"""Pictures side by side at 1:1 and closer, moved and zoomed together: by mouse, finger or keys."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from caesr.page.words import say
+
+HERE = Path(__file__).parent
+ZOOMS = (1, 2, 4)  # pixels of the screen for one of the picture
+
+
+@dataclass(frozen=True)
+class Pane:
+    """A picture of the viewer."""
+
+    title: str
+    png: bytes
+    note: str = ""
+
+
+def viewer(**how: Any) -> gr.HTML:
+    """The component; `panes` makes what it shows."""
+    script, style = ((HERE / f"viewer.{kind}").read_text() for kind in ("js", "css"))
+    return gr.HTML(css_template=style, js_on_load=script, **how)
+
+
+def panes(pictures: Sequence[Pane], request: gr.Request | None) -> str:
+    """The pictures, all of one size, as the value of a `viewer`."""
+    zooms = "".join(f'<button type="button" data-zoom="{zoom}">{zoom}:1</button>' for zoom in ZOOMS)
+    figures = "".join(
+        f'<figure><div class="frame" tabindex="0" role="img" aria-label="{escape(f"{pane.title} {pane.note}")}">'
+        f'<img alt="" draggable="false" src="data:image/png;base64,{base64.b64encode(pane.png).decode()}"></div>'
+        f"<figcaption><strong>{escape(pane.title)}</strong> {escape(pane.note)}</figcaption></figure>"
+        for pane in pictures
+    )
+    hint = escape(say(request, "viewer_hint"))
+    return (
+        f'<div class="zooms" role="group" aria-label="{escape(say(request, "viewer_zoom"))}">{zooms}'
+        f'<span>{hint}</span></div><div class="panes">{figures}</div>'
+    )
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:
+    """A table of texts, for a gr.HTML; what a text marks up is shown, not done."""
+    cells = lambda kind, row: "".join(f"<{kind}>{escape(text)}</{kind}>" for text in row)  # noqa: E731
+    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    inside = f"{title}<thead><tr>{cells('th', head)}</tr></thead><tbody>{body}</tbody>"
+    return f'<div class="wide" tabindex="0"><table>{inside}</table></div>'
