@@ -3,6 +3,7 @@
 import logging
 import os
 from importlib.util import find_spec
+from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -14,15 +15,7 @@ from caesr.page.controls import controls
 from caesr.page.words import LABELS, label
 
 HOUR = 3600
-CSS = """
-.gradio-container {max-width: 1440px !important; margin: 0 auto !important}
-.wide {overflow-x: auto}
-.wide table {width: 100%; border-collapse: collapse; font-size: 14px; margin: 4px 0}
-.wide caption {text-align: left; padding: 4px 0}
-.wide table, .wide th, .wide td {border: 0 !important}
-.wide tr {border-bottom: 1px solid var(--border-color-primary) !important}
-.wide th, .wide td {text-align: left; padding: 5px 8px}
-"""
+CSS = (Path(__file__).parent / "caesr" / "page" / "page.css").read_text()
 
 
 def page() -> gr.Blocks:
@@ -31,9 +24,9 @@ def page() -> gr.Blocks:
         gr.Markdown("# CAESR")
         gr.Markdown(label("tagline"))
         with gr.Row():
-            with gr.Column(scale=2, min_width=340):
+            with gr.Column(scale=2, min_width=300):
                 chosen = controls(blocks)
-            with gr.Column(scale=4, min_width=340), gr.Tabs(elem_id="tabs"):
+            with gr.Column(scale=4, min_width=300), gr.Tabs(elem_id="tabs"):
                 with gr.Tab(label("tab_enlarge"), id="enlarge"):
                     result = enlarge.tab(chosen)
                 with gr.Tab(label("tab_compare"), id="compare"):

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from caesr import CAEResNet
+from tests.browsing import browser, server  # noqa: F401
 
 ROOT = Path(__file__).parent.parent
 os.environ.setdefault("VIPS_CONCURRENCY", "1")

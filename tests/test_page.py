@@ -1,112 +1,187 @@
-"""The page, in a real browser and through its API, on a real server of its own."""
+"""The tab Enlarge, and how the page behaves: in a real browser, on a real server of its own."""
 
-import os
+import io
 import re
-import shutil
-import socket
 import subprocess
 import sys
-import tempfile
-import time
-import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
-from gradio_client import Client, handle_file
-from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from gradio_client import handle_file
+from PIL import Image, ImageCms
+from playwright.sync_api import expect
 
 import zoo
 from caesr import Upscaler
-from tests.conftest import ROOT
+from tests.browsing import CAT, READY, ROOT, download, drop, program, turn_to, type_in, visit
 
-CAT = ROOT / "examples" / "cat.png"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-READY = 60_000  # milliseconds
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[str]:
-    """The page as `make demo` starts it, on a free port, without a GPU."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    home = tmp_path_factory.mktemp("server")
-    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "CUDA_VISIBLE_DEVICES": "", "TMPDIR": str(home)}
-    with (home / "log").open("w") as log:
-        process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(url, timeout=2)
-            break
-        except OSError:
-            assert process.poll() is None, (home / "log").read_text()
-            time.sleep(0.2)
-    yield url
-    process.terminate()
-    process.wait(timeout=20)
-    assert "Traceback" not in (home / "log").read_text()
-    assert not list(home.glob("caesr-*")), "a run left its folder behind"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if not found:
-        pytest.skip("LEFT OUT: no Chrome or Chromium here, so nobody has looked at the page.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-def program(url: str) -> Client:
-    return Client(url, verbose=False, download_files=tempfile.mkdtemp())
-
-
-def visit(browser: Browser, url: str, **context: object) -> Page:
-    page = browser.new_context(viewport={"width": 1280, "height": 900}, **context).new_page()
-    page.outside = []
-    page.on("request", lambda r: r.url.startswith(("data:", "blob:", url)) or page.outside.append(r.url))
-    page.goto(url)
-    expect(page.locator("#about-model")).to_contain_text("caesr-lite-x4", timeout=READY)
-    return page
-
-
-def drop(page: Page, file: Path) -> None:
-    page.set_input_files("#picture input[type=file]", file)
-    expect(page.locator("#facts")).not_to_be_empty(timeout=READY)
+pytestmark = pytest.mark.browser
 
 
 def expected(scale: float, tile: int | str = "auto") -> np.ndarray:
     return Upscaler(zoo.load_family("lite"), "cpu", tile)(np.array(Image.open(CAT).convert("RGB")), scale)
 
 
-@pytest.mark.browser
+def enlarge(page, size: str) -> None:
+    page.click("#run")
+    expect(page.locator("#status")).to_contain_text(size, timeout=READY)
+
+
 def test_a_visitor_enlarges_a_photograph_and_downloads_what_the_library_makes(browser, server, tmp_path):
     page = visit(browser, server, locale="en-GB")
     drop(page, CAT)
     expect(page.locator("#facts")).to_contain_text("226 × 150, colour, 8 bit → 904 × 600")
-    page.fill("#scale input[type=number]", "3")
-    page.press("#scale input[type=number]", "Enter")
+    expect(page.locator("#facts")).to_contain_text(re.compile(r"Tiles: 1 · memory: about 0\.\d GB · time: about"))
+    type_in(page, "#scale", 3)
     expect(page.locator("#facts")).to_contain_text("678 × 450", timeout=READY)
-    page.click("#run")
-    expect(page.locator("#status")).to_contain_text("678 × 450 in", timeout=READY)
-    with page.expect_download() as event:
-        page.click("#download")
-    event.value.save_as(tmp_path / "cat.png")
-    assert event.value.suggested_filename == "cat_3x.png"
-    assert np.array_equal(np.array(Image.open(tmp_path / "cat.png")), expected(3))
+    enlarge(page, "678 × 450 in")
+    file = download(page, "#download", tmp_path)
+    assert file.name == "cat_3x.png"
+    assert np.array_equal(np.array(Image.open(file)), expected(3))
     sizes = page.eval_on_selector_all("#result img", "all => all.map(i => [i.naturalWidth, i.naturalHeight])")
     assert sizes == [[678, 450], [678, 450]]
     assert page.outside == []
 
 
-@pytest.mark.browser
+def test_a_width_may_be_asked_for_and_another_format(browser, server, tmp_path):
+    page = visit(browser, server, locale="en")
+    drop(page, CAT)
+    page.click("#kind input")
+    page.get_by_role("option", name="by width").click()
+    page.fill("#size input", "500")
+    page.press("#size input", "Enter")
+    expect(page.locator("#facts")).to_contain_text("500 × 332", timeout=READY)
+    page.click("#more > button")
+    page.click("#format label:has-text('WEBP')")
+    enlarge(page, "500 × 332 in")
+    file = download(page, "#download", tmp_path)
+    assert file.name == "cat_500w.webp"
+    with Image.open(file) as image:
+        assert (image.format, image.size) == ("WEBP", (500, 332))
+
+
+def test_the_lines_to_copy_give_the_very_same_file(browser, server, tmp_path):
+    page = visit(browser, server, locale="en")
+    drop(page, CAT)
+    page.click("#more > button")
+    page.check("#true input")
+    page.click("#format label:has-text('JPG')")
+    type_in(page, "#quality", 80)
+    type_in(page, "#scale", 2)
+    expect(page.locator("#facts")).to_contain_text("452 × 300", timeout=READY)
+    enlarge(page, "452 × 300 in")
+    made = download(page, "#download", tmp_path).read_bytes()
+    page.click("#elsewhere > button")
+    lines = page.locator("#command .cm-content").inner_text(), page.locator("#python .cm-content").inner_text()
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+    shell = lines[0].replace("python", sys.executable, 1).split()
+    for n, command in enumerate((shell, [sys.executable, "-c", lines[1]])):
+        folder = tmp_path / str(n)
+        folder.mkdir()
+        (folder / "cat.png").write_bytes(CAT.read_bytes())
+        subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, timeout=120)
+        assert (folder / made_name(folder)).read_bytes() == made, command
+
+
+def made_name(folder) -> str:
+    (name,) = (file.name for file in folder.iterdir() if file.name != "cat.png")
+    return name
+
+
+def test_a_click_into_the_picture_chooses_what_is_shown_closely(browser, server):
+    page = visit(browser, server, locale="en")
+    drop(page, CAT)
+    page.click("#look > button")
+    enlarge(page, "904 × 600")
+    expect(page.locator("#loupe img")).to_have_count(2, timeout=READY)
+    before = page.locator("#loupe img").first.get_attribute("src")
+    box = page.locator("#picture img").bounding_box()
+    middle = {"x": box["width"] / 2 + 60, "y": box["height"] / 2 + 50}  # the picture is shown as it is, not larger
+    page.locator("#picture img").click(position=middle)
+    expect(page.locator("#across input[type=number]")).to_have_value("77", timeout=READY)
+    expect(page.locator("#down input[type=number]")).to_have_value("83", timeout=READY)
+    page.wait_for_function("before => document.querySelector('#loupe img').src != before", arg=before, timeout=READY)
+    page.click("#loupe button:has-text('4:1')")
+    width, natural = page.locator("#loupe img").first.evaluate("i => [i.getBoundingClientRect().width, i.naturalWidth]")
+    assert width == 4 * natural
+    left = "i => i.getBoundingClientRect().left"
+    places = [page.locator("#loupe img").nth(n).evaluate(left) for n in (0, 1)]
+    page.locator("#loupe .frame").first.focus()
+    page.keyboard.press("ArrowLeft")
+    moved = [page.locator("#loupe img").nth(n).evaluate(left) for n in (0, 1)]
+    assert [after - before for before, after in zip(places, moved, strict=True)] == [40, 40]
+
+
+def p3() -> bytes:
+    """A profile that is not sRGB's."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes().replace(b"sRGB", b"P3ish")
+
+
+def real_photographs(folder) -> dict[str, tuple[str, str]]:
+    """Files as people have them -> what the page says of each."""
+    cat = Image.open(CAT).convert("RGB")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    cat.save(folder / "sideways.jpg", exif=exif, icc_profile=p3(), quality=95)
+    alpha = cat.copy()
+    alpha.putalpha(Image.linear_gradient("L").resize(cat.size))
+    alpha.save(folder / "alpha.png")
+    deep = (np.array(cat.convert("L")).astype(np.uint16) * 257)[:, :100]
+    Image.fromarray(deep).save(folder / "deep.png")
+    return {
+        "sideways.jpg": ("150 × 226, colour, 8 bit", "300 × 452"),
+        "alpha.png": ("226 × 150, colour with alpha, 8 bit", "452 × 300"),
+        "deep.png": ("100 × 150, greyscale, 16 bit", "200 × 300"),
+    }
+
+
+def test_photographs_as_people_have_them_are_enlarged_as_they_are(browser, server, tmp_path):
+    page = visit(browser, server, locale="en")
+    type_in(page, "#scale", 2)
+    for name, (facts, size) in real_photographs(tmp_path).items():
+        drop(page, tmp_path / name)
+        expect(page.locator("#facts")).to_contain_text(facts, timeout=READY)
+        expect(page.locator("#facts")).to_contain_text(size, timeout=READY)
+        enlarge(page, f"{size} in")
+        made = Image.open(io.BytesIO(download(page, "#download", tmp_path).read_bytes()))
+        assert made.size == tuple(map(int, size.split(" × ")))
+        assert made.mode == {"sideways.jpg": "RGB", "alpha.png": "RGBA", "deep.png": "I;16"}[name]
+        if name == "sideways.jpg":
+            assert made.info["icc_profile"]
+            assert made.getexif().get(0x0112, 1) == 1
+    assert page.outside == []
+
+
+def test_a_photograph_of_30_megapixels_is_planned_begun_and_stopped(browser, server, tmp_path):
+    small = np.array(Image.open(CAT).convert("RGB"))
+    Image.fromarray(np.tile(small, (30, 30, 1))).save(tmp_path / "large.jpg", quality=80)
+    page = visit(browser, server, locale="en")
+    drop(page, tmp_path / "large.jpg")
+    type_in(page, "#scale", 1)
+    expect(page.locator("#facts")).to_contain_text("6780 × 4500, colour, 8 bit → 6780 × 4500", timeout=READY)
+    page.click("#run")
+    expect(page.locator("#result")).to_contain_text(re.compile(r"tile \d+/\d+"), timeout=READY)
+    page.click("#cancel")
+    expect(page.locator("#status")).to_contain_text("Stopped", timeout=READY)
+
+
+def test_a_result_too_large_for_a_browser_is_shown_reduced_and_downloaded_whole(browser, server, tmp_path):
+    small = np.array(Image.open(CAT).convert("RGB"))
+    Image.fromarray(np.tile(small, (5, 5, 1))).save(tmp_path / "large.png")
+    page = visit(browser, server, locale="en")
+    drop(page, tmp_path / "large.png")
+    page.click("#more > button")
+    page.click("#format label:has-text('JPG')")
+    type_in(page, "#scale", 5)  # 5650 × 3750: 21 megapixels
+    expect(page.locator("#facts")).to_contain_text("5650 × 3750", timeout=READY)
+    page.click("#run")
+    expect(page.locator("#status")).to_contain_text("shown reduced", timeout=4 * READY)
+    width, height = page.locator("#result img").first.evaluate("i => [i.naturalWidth, i.naturalHeight]")
+    assert width * height <= 16.1e6
+    assert Image.open(download(page, "#download", tmp_path)).size == (5650, 3750)
+    expect(page.locator("#loupe img")).to_have_count(2, timeout=READY)
+
+
 def test_the_page_speaks_chinese_to_those_who_read_it(browser, server):
     page = visit(browser, server, locale="zh-CN")
     expect(page.locator("#run")).to_have_text("放大")
@@ -115,26 +190,41 @@ def test_the_page_speaks_chinese_to_those_who_read_it(browser, server):
     expect(page.locator("#facts")).to_contain_text("彩色")
     page.click("#run")
     expect(page.locator("#status")).to_contain_text("用时", timeout=READY)
+    turn_to(page, "zoo")
+    expect(page.locator("#catalogue")).to_contain_text("检查点", timeout=READY)
     expect(page.locator(".toast-body")).to_have_count(0)
 
 
-@pytest.mark.browser
-def test_cancel_stops_a_long_run_and_frees_the_device(browser, server, tmp_path):
-    Image.fromarray(np.tile(np.array(Image.open(CAT).convert("RGB")), (12, 12, 1))).save(tmp_path / "large.png")
-    page = visit(browser, server, locale="en")
-    drop(page, tmp_path / "large.png")
+def long_run(page, folder) -> None:
+    """Begin something that takes minutes."""
+    small = np.array(Image.open(CAT).convert("RGB"))
+    Image.fromarray(np.tile(small, (12, 12, 1))).save(folder / "long.png")
+    drop(page, folder / "long.png")
+    page.click("#more > button")
     page.uncheck("#auto input")
-    page.fill("#tile input[type=number]", "32")
-    page.press("#tile input[type=number]", "Enter")
+    type_in(page, "#tile", 32)
+    expect(page.locator("#facts")).to_contain_text("Tiles: 4845", timeout=READY)
     page.click("#run")
     expect(page.locator("#result")).to_contain_text(re.compile(r"tile \d+/4845"), timeout=READY)
+
+
+def test_cancel_stops_a_long_run_and_frees_the_device(browser, server, tmp_path):
+    page = visit(browser, server, locale="en")
+    long_run(page, tmp_path)
     page.click("#cancel")
     result = program(server).predict(handle_file(CAT), api_name="/upscale")
     assert Image.open(result).size == (904, 600)
-    expect(page.locator("#status")).to_be_empty()  # else this job would only have waited for the long one
+    expect(page.locator("#status")).to_contain_text("Stopped")  # else this job would only have waited for the long one
 
 
-@pytest.mark.browser
+def test_a_tab_that_is_closed_in_mid_run_frees_the_device(browser, server, tmp_path):
+    page = visit(browser, server, locale="en")
+    long_run(page, tmp_path)
+    page.context.close()
+    result = program(server).predict(handle_file(CAT), api_name="/upscale")
+    assert Image.open(result).size == (904, 600)
+
+
 def test_a_file_that_is_no_picture_is_answered_in_a_sentence(browser, server, tmp_path):
     (tmp_path / "broken.png").write_bytes(CAT.read_bytes()[:5000])
     page = visit(browser, server, locale="en")
@@ -142,35 +232,5 @@ def test_a_file_that_is_no_picture_is_answered_in_a_sentence(browser, server, tm
     page.click("#run")
     expect(page.locator("body")).to_contain_text("damaged", timeout=READY)
     page.set_input_files("#picture input[type=file]", CAT)
-    page.click("#run")
-    expect(page.locator("#status")).to_contain_text("904 × 600", timeout=READY)
-
-
-def test_the_api_gives_a_program_the_same_pixels(server):
-    result = program(server).predict(handle_file(CAT), "lite", 2.5, 64, api_name="/upscale")
-    assert Path(result).name == "cat_2.5x.png"
-    assert np.array_equal(np.array(Image.open(result)), expected(2.5, tile=64))
-
-
-def test_the_api_keeps_alpha_and_16_bits(server, tmp_path):
-    rgba = np.dstack([np.array(Image.open(CAT).convert("RGB")), np.tile(np.arange(226, dtype=np.uint8), (150, 1))])
-    Image.fromarray(rgba).save(tmp_path / "alpha.png")
-    output = Image.open(program(server).predict(handle_file(tmp_path / "alpha.png"), api_name="/upscale"))
-    assert (output.mode, output.size) == ("RGBA", (904, 600))
-    deep = Image.fromarray((np.arange(64 * 48, dtype=np.uint16) * 20).reshape(48, 64))
-    deep.save(tmp_path / "deep.png")
-    output = Image.open(program(server).predict(handle_file(tmp_path / "deep.png"), api_name="/upscale"))
-    assert output.mode == "I;16"
-    assert len(np.unique(np.array(output))) > 1000
-
-
-@pytest.mark.parametrize(
-    ("arguments", "why"), [(("esrgan", 4, 0), "There is: lite"), (("lite", 9, 0), "choose from 1 to 8")]
-)
-def test_the_api_says_what_is_wrong(server, arguments, why):
-    with pytest.raises(Exception, match=why):
-        program(server).predict(handle_file(CAT), *arguments, api_name="/upscale")
-
-
-def test_only_upscale_is_offered_to_programs(server):
-    assert list(program(server).view_api(return_format="dict")["named_endpoints"]) == ["/upscale"]
+    expect(page.locator("#facts")).to_contain_text("226 × 150", timeout=READY)
+    enlarge(page, "904 × 600")

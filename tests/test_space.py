@@ -22,9 +22,9 @@ from huggingface_hub import metadata_load
 from packaging.requirements import Requirement
 from PIL import Image
 
-import app
 import zoo
 from caesr import Upscaler
+from caesr.page import controls, settings
 from tests.conftest import ROOT
 from tests.hub_server import OWNER, TOKEN, Hub
 from zoo import catalogue, space
@@ -245,15 +245,17 @@ def test_a_space_starts_without_the_hub_and_says_that_it_uses_its_own_copy(tmp_p
 @pytest.fixture
 def describe(mine) -> Iterator[Callable[..., str]]:
     """What the page says of a family, in a language."""
-    app.folders.cache_clear()
-    yield lambda family, language: app.describe(family, 4, SimpleNamespace(headers={"accept-language": language}))
-    app.folders.cache_clear()
+    settings.found.cache_clear()
+    yield lambda family, language: controls.describe(
+        settings.Settings(family), None, SimpleNamespace(headers={"accept-language": language})
+    )
+    settings.found.cache_clear()
 
 
 def test_the_page_says_so_too(describe, mine):
     assert describe("lite", "en").count("\n") == 0  # nothing is published, and nothing was asked for
     publish_by_hand(mine)
-    app.folders.cache_clear()
+    settings.found.cache_clear()
     for language, words in (("en-GB", "copy that ships with CAESR"), ("zh-CN", "自带的副本")):
         line = describe("lite", language)
         assert words in line

@@ -20,10 +20,13 @@ from pathlib import Path
 import app
 from caesr.page import device
 
+from caesr.page.enlarge import run_
+from caesr.page.settings import Settings
+
 def run(file, scale, tile=64):
-    for slider, _, status in app.enlarge(str(file), "lite", scale, tile, False, None):
-        if isinstance(slider, tuple):
-            return [hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in slider], status
+    for done in run_(str(file), Settings("lite", scale=scale, tile=tile, auto=False), None, None):
+        if done:
+            return [hashlib.sha256(file.read_bytes()).hexdigest() for file in (done.before, done.after)], done.status
 
 cat = Path("examples/cat.png")
 """
@@ -50,7 +53,7 @@ def test_an_enlargement_in_a_forked_process_is_that_of_this_one():
 
 def test_cancelling_stops_the_process_and_the_next_one_gets_the_device():
     script = """
-running = device.enlarge(app.folders("lite"), cat, Path("never.png"), 8, 32)
+running = device.enlarge(Settings(auto=False, tile=32).how(), cat, Path("never.png"), 8)
 steps = [next(running) for _ in range(3)]
 process = device.spaces.calls[0]["process"]
 before = process.is_alive(), device.FREE.locked()
@@ -87,7 +90,8 @@ print(json.dumps(said))
 def test_more_tiles_ask_for_more_time():
     folders = tuple(zoo.fetch_family("lite"))
 
-    def ask(side: int, tile: int | str = "auto", channels: int = 3) -> float:
-        return device.seconds(folders, tile, np.zeros((side, side, channels), np.uint8), 4)
+    def ask(side: int, channels: int = 3, **how: object) -> float:
+        return device.seconds(device.How(folders, **how), np.zeros((side, side, channels), np.uint8), 4)
 
-    assert device.START < ask(100) < ask(2000) < ask(2000, 32) < ask(2000, 32, channels=4)
+    assert device.START < ask(100) < ask(2000) < ask(2000, tile=32) < ask(2000, tile=32, channels=4)
+    assert ask(2000, tile=32, channels=4) < ask(2000, tile=32, ensemble=True)

@@ -38,10 +38,10 @@ def tab(c: Controls) -> None:
     """Lay the tab out."""
     gr.Markdown(label("batch_info"))
     types = ["image", ".tif", ".tiff", ".zip"]
+    files = gr.File(label=label("files"), file_count="multiple", file_types=types, height=170, elem_id="files")
     with gr.Row():
-        files = gr.File(label=label("files"), file_count="multiple", file_types=types, height=150, elem_id="files")
-        folder = gr.File(label=label("folder"), file_count="directory", height=150, elem_id="folder")
-        earlier = gr.File(label=label("earlier"), file_types=[".zip"], height=150, elem_id="earlier")
+        folder = gr.File(label=label("folder"), file_count="directory", height=140, elem_id="folder")
+        earlier = gr.File(label=label("earlier"), file_types=[".zip"], height=140, elem_id="earlier")
     with gr.Row():
         run = gr.Button(label("run_batch"), variant="primary", elem_id="run-batch")
         stop = gr.Button(label("stop"), elem_id="stop-batch")

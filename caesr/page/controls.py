@@ -18,6 +18,7 @@ from caesr.upscale import LARGEST_SCALE, SMALLEST_TILE, passes
 
 EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").glob("*.png"))
 Values = Mapping[Any, Any]  # of the components that an event takes
+SHAPING = ("kind", "scale", "size", "texture", "auto", "tile", "ensemble", "true_to_input")  # change what is told
 HIDDEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
@@ -40,6 +41,15 @@ class Controls:
     format: gr.Radio
     quality: gr.Slider
     metadata: gr.Radio
+    example: Any  # the event of an example's choice
+
+    def when_new(self, fn: Any, inputs: Any, outputs: Any) -> None:
+        """Call a function when the picture is another one, or none.
+
+        Not by `change`: as of Gradio 6.31, two of them on the way at once set each other off for ever.
+        """
+        self.picture.input(fn, inputs, outputs, **HIDDEN)
+        self.example.then(fn, inputs, outputs, **HIDDEN)
 
     def chosen(self) -> set[Any]:
         """The components of the settings: what an event takes to know them."""
@@ -63,7 +73,8 @@ def controls(blocks: gr.Blocks) -> Controls:
         height=300, buttons=[], elem_id="picture",
     )  # fmt: skip
     facts_of_picture = gr.Markdown(elem_id="facts")
-    gr.Examples([[str(example)] for example in EXAMPLES], image, label=label("examples"), cache_examples=False)
+    files = [[str(example)] for example in EXAMPLES]
+    examples = gr.Examples(files, image, label=label("examples"), cache_examples=False)
     model = gr.Radio(families(), value=start.model, label=label("model"), elem_id="model")
     about_model = gr.Markdown(elem_id="about-model")
     texture = gr.Slider(
@@ -96,8 +107,9 @@ def controls(blocks: gr.Blocks) -> Controls:
         across = gr.Slider(0, 100, 50, step=1, label=label("across"), elem_id="across")
         down = gr.Slider(0, 100, 50, step=1, label=label("down"), elem_id="down")
     found = Controls(
-        image, across, down, model, kind, scale, size, texture, auto, tile, ensemble, true, format, quality, metadata
-    )
+        image, across, down, model, kind, scale, size, texture, auto, tile, ensemble, true, format, quality, metadata,
+        examples.load_input_event,
+    )  # fmt: skip
     wire(blocks, found, facts_of_picture, about_model)
     return found
 
@@ -105,27 +117,22 @@ def controls(blocks: gr.Blocks) -> Controls:
 def wire(blocks: gr.Blocks, c: Controls, facts_of_picture: gr.Markdown, about_model: gr.Markdown) -> None:
     """What follows from what in the column itself."""
 
-    def about(values: Values, request: gr.Request) -> str:
-        return facts(values[c.picture], c.settings(values), request)
+    def about(values: Values, request: gr.Request) -> tuple[str, str]:
+        settings, file = c.settings(values), values[c.picture]
+        return facts(file, settings, request), describe(settings, file, request)
 
-    def model_(values: Values, request: gr.Request) -> str:
-        return describe(c.settings(values), values[c.picture], request)
-
-    changes = [getattr(c, name).change for name in ("kind", "scale", "size", "model", "texture")]
-    more = [getattr(c, name).change for name in ("auto", "tile", "ensemble", "true_to_input")]
-    everything = {c.picture, *c.chosen()}
-    gr.on([c.picture.change, blocks.load, *changes, *more], about, everything, facts_of_picture,
-          trigger_mode="always_last", **HIDDEN)  # fmt: skip
-    gr.on([c.picture.change, blocks.load, *changes], model_, everything, about_model,
-          trigger_mode="always_last", **HIDDEN)  # fmt: skip
-    c.kind.change(
+    told = [getattr(c, name).input for name in SHAPING]
+    how: dict[str, Any] = {"fn": about, "inputs": {c.picture, *c.chosen()}, "outputs": [facts_of_picture, about_model]}
+    gr.on([blocks.load, *told], trigger_mode="always_last", **how, **HIDDEN)
+    c.model.change(**how, **HIDDEN)  # also where another tab chooses it
+    c.when_new(**how)
+    c.kind.input(
         lambda kind: (gr.Slider(visible=kind == "scale"), gr.Number(visible=kind != "scale")),
         c.kind, [c.scale, c.size], **HIDDEN,
     )  # fmt: skip
     c.model.change(lambda model: gr.Slider(visible=model == DIAL), c.model, c.texture, **HIDDEN)
-    c.auto.change(lambda on: gr.Slider(interactive=not on), c.auto, c.tile, **HIDDEN)
-    c.format.change(lambda name: gr.Slider(interactive=name in ("jpg", "webp")), c.format, c.quality, **HIDDEN)
-    c.picture.select(look, c.picture, [c.across, c.down], **HIDDEN)
+    c.auto.input(lambda on: gr.Slider(interactive=not on), c.auto, c.tile, **HIDDEN)
+    c.format.input(lambda name: gr.Slider(interactive=name in ("jpg", "webp")), c.format, c.quality, **HIDDEN)
 
 
 def look(file: str, event: gr.SelectData) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import gradio as gr
 
 from caesr import picture
 from caesr.page import device
-from caesr.page.controls import HIDDEN, Controls, Values
+from caesr.page.controls import HIDDEN, Controls, Values, look
 from caesr.page.preview import parts, previews
 from caesr.page.problems import PROBLEMS, sorry
 from caesr.page.settings import Settings
@@ -72,6 +72,9 @@ def tab(c: Controls) -> gr.DownloadButton:
             raise sorry(error) from error
         return panes([Pane(say(request, "before"), one), Pane(say(request, "after"), other)], request)
 
+    def stopping(request: gr.Request) -> str:
+        return say(request, "stopping")
+
     def clear() -> tuple:
         return None, gr.DownloadButton(value=None, interactive=False), "", "", "", ""
 
@@ -81,9 +84,10 @@ def tab(c: Controls) -> gr.DownloadButton:
     )  # fmt: skip
     looked = {c.picture, download, c.across, c.down}
     running.success(close_up, looked, loupe, **HIDDEN)
-    gr.on([c.across.change, c.down.change], close_up, looked, loupe, trigger_mode="always_last", **HIDDEN)
-    cancel.click(None, cancels=running, api_visibility="private")
-    c.picture.change(clear, None, [slider, download, status, loupe, command, python], **HIDDEN)
+    gr.on([c.across.input, c.down.input], close_up, looked, loupe, trigger_mode="always_last", **HIDDEN)
+    c.picture.select(look, c.picture, [c.across, c.down], **HIDDEN).then(close_up, looked, loupe, **HIDDEN)
+    cancel.click(stopping, None, status, cancels=running, **HIDDEN)
+    c.when_new(clear, None, [slider, download, status, loupe, command, python])
     return download
 
 

@@ -72,7 +72,7 @@ def tab(c: Controls, result: gr.DownloadButton) -> None:
         concurrency_limit=1, concurrency_id="device", show_progress_on=slider, api_visibility="private",
     )  # fmt: skip
     stop.click(None, cancels=running, api_visibility="private")
-    c.picture.change(lambda: ("", None), None, [verdict, slider], api_visibility="private", show_progress="hidden")
+    c.when_new(lambda: ("", None), None, [verdict, slider])
 
 
 def load(file: str, request: gr.Request | None) -> np.ndarray:

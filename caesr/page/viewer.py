@@ -50,6 +50,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "")
     """A table of texts, for a gr.HTML; what a text marks up is shown, not done."""
     cells = lambda kind, row: "".join(f"<{kind}>{escape(text)}</{kind}>" for text in row)  # noqa: E731
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    inside = f"{title}<thead><tr>{cells('th', head)}</tr></thead><tbody>{body}</tbody>"
-    return f'<div class="wide" tabindex="0"><table>{inside}</table></div>'
+    inside = f"<thead><tr>{cells('th', head)}</tr></thead><tbody>{body}</tbody>"
+    above, named = (f"<p>{escape(caption)}</p>", f' aria-label="{escape(caption)}"') if caption else ("", "")
+    return f'{above}<div class="wide" tabindex="0"><table{named}>{inside}</table></div>'
