@@ -29,13 +29,13 @@ bench: .venv/bench
 	touch $@
 
 .venv/dev: .venv/page pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[page,dev]' -c constraints.txt
+	$(BIN)/python -m pip install --quiet --editable '.[page,mcp,dev]' -c constraints.txt
 	sh tests/install_chromium.sh
 	touch $@
 
 # spandrel asks for torchvision, which none of the networks measured here uses
 .venv/bench: .venv/dev
-	$(BIN)/python -m pip install --quiet --editable '.[page,dev,bench]' -c constraints.txt
+	$(BIN)/python -m pip install --quiet --editable '.[page,mcp,dev,bench]' -c constraints.txt
 	$(BIN)/python -m pip install --quiet --no-deps 'spandrel>=0.4.2,<0.5' -c constraints.txt
 	touch $@
 

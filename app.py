@@ -15,7 +15,7 @@ from caesr.page.controls import controls
 from caesr.page.words import LABELS, label
 
 HOUR = 3600
-CSS = (Path(__file__).parent / "caesr" / "page" / "page.css").read_text()
+STYLE, SCRIPT = ((Path(__file__).parent / "caesr" / "page" / f"page.{kind}").read_text() for kind in ("css", "js"))
 
 
 def page() -> gr.Blocks:
@@ -45,9 +45,18 @@ def main() -> None:
     """Serve the page; GRADIO_SERVER_NAME, GRADIO_SERVER_PORT and GRADIO_ROOT_PATH say where."""
     logging.basicConfig(level=logging.WARNING)
     fonts = [gr.themes.GoogleFont("Source Sans Pro", weights=(400, 700)), "system-ui", "sans-serif"]
+    theme = gr.themes.Default(primary_hue="teal", font=fonts).set(  # with the contrast that WCAG's AA asks for
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_800",
+        body_text_color_subdued="*neutral_600",
+        block_info_text_color="*neutral_600",
+    )
     page().launch(
-        theme=gr.themes.Default(primary_hue="teal", font=fonts),
-        css=CSS,
+        theme=theme,
+        css=STYLE,
+        js=SCRIPT,
         i18n=LABELS,
         max_file_size="200mb",
         show_error=True,

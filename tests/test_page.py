@@ -72,7 +72,7 @@ def test_the_lines_to_copy_give_the_very_same_file(browser, server, tmp_path):
     enlarge(page, "452 × 300 in")
     made = download(page, "#download", tmp_path).read_bytes()
     page.click("#elsewhere > button")
-    lines = page.locator("#command .cm-content").inner_text(), page.locator("#python .cm-content").inner_text()
+    lines = page.input_value("#command textarea"), page.input_value("#python textarea")
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
     shell = lines[0].replace("python", sys.executable, 1).split()
     for n, command in enumerate((shell, [sys.executable, "-c", lines[1]])):

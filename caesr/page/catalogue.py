@@ -9,7 +9,7 @@ import zoo
 from caesr.page.controls import Controls, families
 from caesr.page.problems import PROBLEMS, sorry
 from caesr.page.settings import Settings, found
-from caesr.page.viewer import table
+from caesr.page.viewer import code, table
 from caesr.page.words import label, say
 
 SETS = ("Set5", "Set14", "B100")
@@ -23,8 +23,8 @@ def tab(blocks: gr.Blocks, c: Controls) -> None:
         get = gr.Button(label("fetch"), elem_id="fetch")
     status = gr.Markdown(elem_id="fetched")
     with gr.Row():
-        shell = gr.Code(language="shell", label=label("command"), interactive=False)
-        python = gr.Code(language="python", label=label("python"), interactive=False)
+        shell = code("command", lines=2)
+        python = code("python", lines=5)
     gr.Markdown(label("repo_info"))
     with gr.Row():
         repo = gr.Textbox(label=label("repo"), placeholder="owner/repo", elem_id="repo")
@@ -55,7 +55,7 @@ def tab(blocks: gr.Blocks, c: Controls) -> None:
     private = {"api_visibility": "private"}
     get.click(fetch, name, [status, rows], show_progress_on=status, **private)
     load.click(use, [repo, others], [others, c.model, loaded], **private)
-    gr.on([blocks.load, name.change], code, name, [shell, python], show_progress="hidden", **private)
+    gr.on([blocks.load, name.input], recipe, name, [shell, python], show_progress="hidden", **private)
     blocks.load(catalogue, None, rows, show_progress="hidden", **private)
 
 
@@ -77,7 +77,7 @@ def catalogue(request: gr.Request) -> str:
     return table(head, rows, say(request, "catalogue_caption"))
 
 
-def code(name: str) -> tuple[str, str]:
+def recipe(name: str) -> tuple[str, str]:
     """How to get a checkpoint in a shell and in Python."""
     shell = f"python -m zoo fetch {name}\npython -m caesr upscale photo.jpg -o large.png --model {name}"
     python = (

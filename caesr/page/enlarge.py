@@ -15,7 +15,7 @@ from caesr.page.controls import HIDDEN, Controls, Values, look
 from caesr.page.preview import parts, previews
 from caesr.page.problems import PROBLEMS, sorry
 from caesr.page.settings import Settings
-from caesr.page.viewer import Pane, panes, viewer
+from caesr.page.viewer import Pane, code, panes, viewer
 from caesr.page.words import label, say
 from caesr.upscale import choose_device
 
@@ -43,8 +43,8 @@ def tab(c: Controls) -> gr.DownloadButton:
     download = gr.DownloadButton(label("download"), interactive=False, elem_id="download")
     loupe = viewer(elem_id="loupe")
     with gr.Accordion(label("elsewhere"), open=False, elem_id="elsewhere"):
-        command = gr.Code(language="shell", label=label("command"), elem_id="command", interactive=False)
-        python = gr.Code(language="python", label=label("python"), elem_id="python", interactive=False)
+        command = code("command", lines=1, elem_id="command")
+        python = code("python", lines=9, elem_id="python")
 
     def enlarge_(values: Values, request: gr.Request, progress: gr.Progress = gr.Progress()) -> Iterator[tuple]:  # noqa: B008 - gradio finds it by its default
         file, settings = values[c.picture], c.settings(values)

@@ -1,4 +1,4 @@
-"""Pictures side by side at 1:1 and closer, moved and zoomed together: by mouse, finger or keys."""
+"""What the tabs show: pictures side by side that move and zoom together, tables, and lines to copy."""
 
 import base64
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from caesr.page.words import say
+from caesr.page.words import label, say
 
 HERE = Path(__file__).parent
 ZOOMS = (1, 2, 4)  # pixels of the screen for one of the picture
@@ -44,6 +44,11 @@ def panes(pictures: Sequence[Pane], request: gr.Request | None) -> str:
         f'<div class="zooms" role="group" aria-label="{escape(say(request, "viewer_zoom"))}">{zooms}'
         f'<span>{hint}</span></div><div class="panes">{figures}</div>'
     )
+
+
+def code(key: str, lines: int, **how: Any) -> gr.Textbox:
+    """Lines to copy. Not gr.Code, whose colours are too faint on white."""
+    return gr.Textbox(label=label(key), lines=lines, interactive=False, buttons=["copy"], elem_classes="code", **how)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:
