@@ -337,6 +337,9 @@ def _save(image: Any, path: Path, format: str, quality: int) -> None:
 
 
 def _profile_name(icc: bytes) -> str | None:
+    for text in re.finditer(rb"mluc\0{4}(....)", icc, re.DOTALL):  # translations of 12 bytes each: lcms takes memory
+        if 12 * int.from_bytes(text[1]) > len(icc):  # for as many as are claimed
+            return None
     try:
         return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(icc))).strip()
     except (OSError, ImageCms.PyCMSError):

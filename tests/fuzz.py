@@ -15,7 +15,6 @@ import json
 import os
 import platform
 import resource
-import shlex
 import signal
 import subprocess
 import sys
@@ -195,9 +194,8 @@ def main() -> int:
     if chosen.worker:
         work(Cases(chosen.seed), *chosen.worker)
         return 0
-    report = {"command": shlex.join(["python", "tests/fuzz.py", *sys.argv[1:]])} | run(
-        chosen.seed, chosen.cases, chosen.keep
-    )
+    command = f"python tests/fuzz.py --cases {chosen.cases} --seed {chosen.seed}"
+    report = {"command": command} | run(chosen.seed, chosen.cases, chosen.keep)
     chosen.out.write_text(json.dumps(report, indent=1) + "\n")
     say({key: report[key] for key in ("cases", "minutes", "outcomes", "slowest", "largest")})
     return 1 if report["wrong"] else 0

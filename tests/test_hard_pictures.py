@@ -68,6 +68,18 @@ def bombs() -> dict[str, bytes]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells the peak of memory anew")
+def test_a_profile_with_millions_of_translations_is_left_out_before_memory_is_taken_for_them(tmp_path: Path):
+    data = bytearray(seeds()["jpg baseline"])
+    struct.pack_into(">I", data, data.index(b"mluc") + 8, 40_000_000)
+    (tmp_path / "p.jpg").write_bytes(data)
+    Path("/proc/self/clear_refs").write_text("5")
+    before = memory("VmRSS")
+    assert inspect(tmp_path / "p.jpg").profile is None
+    assert read(tmp_path / "p.jpg").icc is None
+    assert (memory("VmHWM") - before) / 1024 < 50
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="only Linux tells the peak of memory anew")
 @pytest.mark.parametrize("kind", bombs())
 def test_a_bomb_takes_no_memory_to_speak_of(tmp_path: Path, kind: str):
     path = tmp_path / "bomb"
