@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -14,16 +15,28 @@ from zoo import ZooError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 all well, 2 something could not be done (said on stderr)."""
+    """Run one command; returns the exit code.
+
+    0: all well. 2: something could not be done, said on stderr. 130, 143: stopped by SIGINT (Ctrl-C), by SIGTERM.
+    """
     options = parser().parse_args(arguments)
     try:
         return options.run(options)
     except (CheckpointError, ZooError, FileNotFoundError, ValueError, RuntimeError) as error:
         print(f"caesr: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:  # files are written whole or not at all, so there is nothing to clear away
-        print("\ncaesr: stopped", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:  # files are written whole or not at all, so there is nothing to clear away
+        print("\ncaesr: stopped. What was finished is kept, and nothing is left half-written.", file=sys.stderr)
+        return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: whoever clears up after Ctrl-C does so after this."""
+
+
+def terminate(*_: object) -> None:
+    """As Python does for SIGINT by itself."""
+    raise Terminated
 
 
 def parser() -> argparse.ArgumentParser:
@@ -230,4 +243,5 @@ def train(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, terminate)
     sys.exit(main())

@@ -44,7 +44,11 @@ def enlarge_file(
     height, width = original.pixels.shape[:2]
     scale = size.scale(height, width) if isinstance(size, Target) else size
     check_scale(scale)  # before a file is begun
-    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{target.parent}: there can be no such folder ({error.strerror}); choose another OUT."
+        raise picture.PictureError(message) from error
     larger = round(height * scale), round(width * scale)
     with picture.writing(original, larger, target, format, quality, metadata) as strips:
         for progress in upscaler.strips(original.pixels, scale):
@@ -103,6 +107,8 @@ def enlarge_files(
             report.kept[file] = target
             continue
         try:
+            if (pages := picture.inspect(file).pages) > 1:
+                say(f"{name}: the first of its {pages} pages is enlarged")
             for progress in enlarge_file(upscaler, file, target, size, format, quality, metadata):
                 left = f"{progress.done}/{progress.total} tiles, {progress.seconds_left:.0f} s left"
                 say(f"{name}: {left}".ljust(78), end="\r")

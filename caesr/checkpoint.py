@@ -7,6 +7,7 @@ name, shape and type against the network that config.json describes before one b
 import json
 import os
 import struct
+import textwrap
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,8 @@ def load(source: str | Path) -> CAEResNet:
     model = CAEResNet(**config)
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, safetensors.SafetensorError) as error:
-        raise CheckpointError(f"{folder / WEIGHTS} is damaged ({error}). Fetch it again.") from error
+    except (OSError, RuntimeError, safetensors.SafetensorError) as error:  # RuntimeError: it says a name twice
+        raise CheckpointError(f"{folder / WEIGHTS} is damaged ({one_line(error)}). Fetch it again.") from error
     return model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
 
 
@@ -92,8 +93,8 @@ def read_config(file: Path) -> Config:
         return Config(**{name: value for name, value in values.items() if name in known})
     except FileNotFoundError as error:
         raise CheckpointError(f"{file.parent} is no checkpoint: it has no {file.name}.") from error
-    except (OSError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{file} does not describe a CAE-ResNet: {error}.") from error
+    except (OSError, ValueError, TypeError, RecursionError) as error:  # the last: lists in lists in lists …
+        raise CheckpointError(f"{file} does not describe a CAE-ResNet: {one_line(error)}.") from error
 
 
 def read_header(file: Path) -> dict[str, Any]:
@@ -113,13 +114,24 @@ def read_header(file: Path) -> dict[str, Any]:
         return header
     except FileNotFoundError as error:
         raise CheckpointError(f"{file.parent} is no checkpoint: it has no {file.name}.") from error
-    except (OSError, ValueError, struct.error) as error:
-        raise CheckpointError(f"{file} is not a safetensors file: {error}.") from error
+    except (OSError, ValueError, RecursionError, struct.error) as error:
+        raise CheckpointError(f"{file} is not a safetensors file: {one_line(error)}.") from error
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
-    """What `save` was told of how the checkpoint came to be; empty if nothing."""
-    return json.loads(read_header(folder / WEIGHTS).get("__metadata__", {}).get("facts", "{}"))
+    """What `save` was told of how the checkpoint came to be; empty if nothing.
+
+    Raises:
+        CheckpointError: the header is broken, or says it in another way than `save` does.
+    """
+    try:
+        return dict(json.loads(read_header(folder / WEIGHTS).get("__metadata__", {}).get("facts", "{}")))
+    except (AttributeError, TypeError, ValueError, RecursionError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(
+            f"{folder / WEIGHTS} tells nothing legible of how it came to be. Fetch it again."
+        ) from error
 
 
 def check_header(file: Path, model: CAEResNet) -> None:
@@ -140,6 +152,11 @@ def check_header(file: Path, model: CAEResNet) -> None:
             raise CheckpointError(f"{file}: {name} is {found.get('dtype')}, not a floating-point tensor.")
     if file.stat().st_size < 2 * sum(t.numel() for t in model.state_dict().values()):  # two bytes a weight at least
         raise CheckpointError(f"{file} is damaged: it is too short for its {CONFIG}. Fetch it again.")
+
+
+def one_line(error: Exception) -> str:
+    """What a library says, or a value of the file itself, as the part of a sentence."""
+    return textwrap.shorten(str(error), 200, placeholder=" …").rstrip(".")
 
 
 def replace(file: Path, content: bytes) -> None:

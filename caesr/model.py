@@ -12,6 +12,7 @@ no pooling or normalisation over the picture, so that a tile gives what the whol
 """
 
 import math
+import reprlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,19 +49,26 @@ class Config:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         levels = len(self.widths)
         checks = {
-            "in_channels": 1 <= self.in_channels <= 64,
-            "out_channels": 1 <= self.out_channels <= 64,
-            "scale": self.scale in (1, 2, 3, 4),
+            "in_channels": whole(1, self.in_channels, 64),
+            "out_channels": whole(1, self.out_channels, 64),
+            "scale": whole(1, self.scale, 4),
             "upsampling": self.upsampling in ("pre", "post"),
-            "widths": 1 <= levels <= 5 and all(1 <= w <= 1024 for w in self.widths),
-            "encoder_blocks": len(self.encoder_blocks) == levels and all(0 <= n <= 64 for n in self.encoder_blocks),
-            "decoder_blocks": len(self.decoder_blocks) == levels - 1 and all(0 <= n <= 64 for n in self.decoder_blocks),
+            "widths": 1 <= levels <= 5 and all(whole(1, w, 1024) for w in self.widths),
+            "encoder_blocks": len(self.encoder_blocks) == levels and all(whole(0, n, 64) for n in self.encoder_blocks),
+            "decoder_blocks": len(self.decoder_blocks) == levels - 1
+            and all(whole(0, n, 64) for n in self.decoder_blocks),
             "skips": self.skips in ("none", "sum", "fuse"),
-            "global_residual": not self.global_residual or self.in_channels == self.out_channels,
+            "global_residual": self.global_residual is False
+            or (self.global_residual is True and self.in_channels == self.out_channels),
         }
         for name, good in checks.items():
             if not good:
-                raise ValueError(f"CAEResNet: {name}={getattr(self, name)!r} is out of bounds.")
+                raise ValueError(f"CAEResNet: {name}={reprlib.repr(getattr(self, name))} is out of bounds.")
+
+
+def whole(least: int, value: Any, most: int) -> bool:
+    """Whether a value, perhaps of a stranger's file, is a whole number within bounds; 2.0 and true are none."""
+    return type(value) is int and least <= value <= most
 
 
 class ResidualBlock(nn.Module):

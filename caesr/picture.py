@@ -4,8 +4,8 @@ A picture is read as it is meant to be seen: upright, 8 or 16 bits a channel, gr
 without alpha. Its colours are left alone: the ICC profile travels along, so that a picture in
 Display P3 stays right. Only what the network cannot see (CMYK, Lab) becomes sRGB.
 
-JPEG, PNG, WebP and TIFF, all through libvips. A file is recognised by its content, and no decoder
-but these four ever sees one. For a profile's name there is Pillow.
+JPEG, PNG, WebP and TIFF, and GIF to be read, all through libvips. A file is recognised by its content,
+and no decoder but these five ever sees one. For a profile's name there is Pillow.
 """
 
 import io
@@ -31,7 +31,9 @@ FORMATS = {  # how a file of each begins, and which of libvips's decoders reads 
     "png": (rb"\x89PNG\r\n\x1a\n", "pngload"),
     "webp": (rb"RIFF....WEBP", "webpload"),
     "tif": (rb"II[*+]\0|MM\0[*+]", "tiffload"),
+    "gif": (rb"GIF8[79]a", "gifload"),
 }
+WRITTEN = ("jpg", "png", "webp", "tif")  # not gif, whose 256 colours no enlargement keeps to
 MODES = {1: "greyscale", 2: "greyscale with alpha", 3: "colour", 4: "colour with alpha"}
 LONGEST_SIDE = {"jpg": 65500, "webp": 16383}  # pixels; the other two hold more than memory does
 METADATA = ("no location", "all", "none")
@@ -53,7 +55,7 @@ class Facts:
     height: int
     mode: str  # 'colour', 'greyscale', 'colour with alpha', 'greyscale with alpha'
     depth: int  # 8 or 16 bits a channel
-    format: str  # 'jpg', 'png', 'webp', 'tif'
+    format: str  # 'jpg', 'png', 'webp', 'tif', 'gif'
     profile: str | None  # the name of the embedded ICC profile
     pages: int  # frames of an animation or pages of a TIFF, of which the first is read
 
@@ -90,7 +92,7 @@ def read(path: str | os.PathLike[str], max_pixels: int | None = None) -> Picture
     become sRGB. A profile that does not fit the pixels is left out.
 
     Args:
-        path: a JPEG, PNG, WebP or TIFF, whatever its suffix.
+        path: a JPEG, PNG, WebP, TIFF or GIF, whatever its suffix.
         max_pixels: a picture with more is refused before it is decoded. None: the number in the
             environment variable CAESR_MAX_PIXELS, or else 100 megapixels.
 
@@ -175,7 +177,7 @@ def writing(
     path = Path(path)
     suffix = path.suffix[1:].lower()
     format = format or {"jpeg": "jpg", "tiff": "tif"}.get(suffix, suffix)
-    if format not in FORMATS:
+    if format not in WRITTEN:
         message = f"{path.name} names no format to write; choose .jpg, .png, .webp or .tif."
         raise PictureError(message)
     if not 1 <= quality <= 100:
@@ -202,7 +204,8 @@ def writing(
             os.fsync(file.fileno())
         unfinished.replace(path)
     except (pyvips.Error, OSError) as error:
-        why = error.strerror if isinstance(error, OSError) else "perhaps the disk is full"
+        said = re.search("system error: (.+)", str(error))  # the first is the cause, what follows its consequences
+        why = error.strerror if isinstance(error, OSError) else said[1] if said else "perhaps the disk is full"
         message = f"{path} cannot be written ({why}); make room or choose another place."
         raise PictureError(message) from error
     finally:
@@ -229,7 +232,7 @@ def _open(path: Path) -> tuple[Any, Facts]:
         raise PictureError(f"{name} is empty; get it afresh.")
     found = [key for key, (first, _) in FORMATS.items() if re.match(first, start, re.DOTALL)]
     if not found:
-        raise PictureError(f"{name} is not a JPEG, PNG, WebP or TIFF; save it as one of them.")
+        raise PictureError(f"{name} is not a JPEG, PNG, WebP, TIFF or GIF; save it as one of them.")
     with _damage(path):  # a decoder by its name, not the one that libvips would find for the file
         format = found[0]
         load = getattr(pyvips.Image, FORMATS[format][1])
@@ -243,8 +246,10 @@ def _open(path: Path) -> tuple[Any, Facts]:
 
     lab = image.interpretation == "labs"  # the one kind with signed numbers
     depth = 16 if lab else {"uchar": 8, "ushort": 16}.get(image.format)
-    if depth is None:
-        raise PictureError(f"{name} has {image.format} pixels; save it with 8 or 16 bits each.")
+    if depth is None:  # of float above all nobody says which number is white
+        raise PictureError(
+            f"{name} has {image.format} pixels, black and white unknown; save it with 8 or 16 bits each."
+        )
     channels = image.bands - (image.interpretation == "cmyk")  # whose four become three
     if channels not in ((1, 2) if image.interpretation in ("b-w", "grey16") else (3, 4)):
         raise PictureError(f"{name} has {image.bands} channels; save it as grey, RGB or RGBA.")
@@ -335,6 +340,9 @@ def _save(image: Any, path: Path, format: str, quality: int) -> None:
 
 
 def _profile_name(icc: bytes) -> str | None:
+    for text in re.finditer(rb"mluc\0{4}(....)", icc, re.DOTALL):  # translations of 12 bytes each: lcms takes memory
+        if 12 * int.from_bytes(text[1]) > len(icc):  # for as many as are claimed
+            return None
     try:
         return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(icc))).strip()
     except (OSError, ImageCms.PyCMSError):

@@ -21,7 +21,7 @@ KINDS = {1: 0, 2: 4, 3: 2, 4: 6}  # channels -> PNG's colour type (ISO 15948, ta
 class Strips:
     """Feeds a picture to `save` strip by strip; a context manager.
 
-    Left normally, it waits for the saver; left by an error, the saver meets a broken picture and stops.
+    Left normally, it waits for the saver; left by an error, or before all rows came, the saver is stopped.
 
     Args:
         shape: (H, W, C) of the whole.
@@ -35,6 +35,8 @@ class Strips:
         self.shape, self.dtype, self.save = shape, np.dtype(dtype), save
         self.rows: queue.Queue[np.ndarray | None] = queue.Queue(AHEAD)
         self.error: Exception | None = None
+        self.image: Any = None  # what the saver is given
+        self.ended = False  # the rows did, before their time
         self.rest = memoryview(b"")
         self.bytes = self._png()
         self.thread = threading.Thread(target=self._save, daemon=True)
@@ -46,8 +48,11 @@ class Strips:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._put(None)
         self.thread.join()
-        if self.error and kind is None:
-            raise self.error
+        try:
+            if self.error and kind is None:
+                raise self.error
+        finally:
+            self.error = self.image = None  # in circles with this, they would wait for the garbage collector
 
     def add(self, strip: np.ndarray) -> None:
         """The next rows: (h, W, C), or (h, W) of a picture with one channel."""
@@ -66,9 +71,13 @@ class Strips:
         try:
             source = pyvips.SourceCustom()
             source.on_read(self._read)
-            self.save(pyvips.Image.pngload_source(source, access="sequential", fail_on="error", unlimited=True))
+            self.image = pyvips.Image.pngload_source(source, access="sequential", fail_on="error", unlimited=True)
+            if not self.ended:
+                self.save(self.image)
+            if self.ended:
+                raise pyvips.Error("the rows ended too soon")
         except Exception as error:  # it belongs to whoever adds rows
-            self.error = error
+            self.error = error.with_traceback(None)  # whose frames would keep the file open, and a full disk full
 
     def _read(self, count: int) -> bytes:
         """libvips asks for bytes; none are the end."""
@@ -81,15 +90,22 @@ class Strips:
         return piece
 
     def _png(self) -> Iterator[bytes]:
-        """The rows as a PNG of stored blocks; cut short where they end before their time."""
+        """The rows as a PNG of stored blocks.
+
+        Where they end before their time, libvips is told to stop. Until it looks it gets black rows: of a picture
+        cut short it would warn, in a log where people look for what is wrong with theirs.
+        """
         height, width, channels = self.shape
         header = struct.pack(">IIBBBBB", width, height, 8 * self.dtype.itemsize, KINDS[channels], 0, 0, 0)
         yield b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
         packer, done = zlib.compressobj(0), 0
         while done < height:
-            rows = self.rows.get()
+            rows = None if self.ended else self.rows.get()
             if rows is None:
-                return
+                self.ended = True
+                if self.image is not None:
+                    self.image.set_kill(True)
+                rows = np.zeros((min(64, height - done), width, channels), self.dtype)
             lines = rows.astype(self.dtype.newbyteorder(">"), copy=False).reshape(len(rows), -1).view(np.uint8)
             for top in range(0, len(lines), 64):
                 part = lines[top : top + 64]

@@ -117,3 +117,35 @@ def test_a_config_that_is_not_ours_is_refused_with_the_reason(folder, changes, w
 def test_a_folder_without_a_checkpoint_is_said(tmp_path):
     with pytest.raises(CheckpointError, match="no checkpoint"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"widths": [8.5, 16]}, {"widths": [8, True]}, {"scale": 2.0}, {"global_residual": "yes"}, {"in_channels": 3.0}],
+)
+def test_a_number_that_is_not_whole_is_refused_before_a_layer_is_made_of_it(folder, changes):
+    edit(folder, **changes)
+    with pytest.raises(CheckpointError, match=f"{next(iter(changes))}=.* is out of bounds"):
+        load(folder)
+
+
+@pytest.mark.parametrize("file", ["config.json", "model.safetensors"])
+def test_lists_in_lists_without_end_are_refused(folder, file):
+    text = b"[" * 100_000
+    (folder / file).write_bytes(text if file == "config.json" else struct.pack("<Q", len(text)) + text)
+    with pytest.raises(CheckpointError, match="recursion"):
+        load(folder)
+
+
+def test_a_refusal_is_short_even_if_what_is_refused_is_not(folder):
+    edit(folder, upsampling="x" * 100_000)
+    with pytest.raises(CheckpointError) as error:
+        load(folder)
+    assert len(str(error.value)) < 600
+
+
+@pytest.mark.parametrize("facts", ["[1]", "no JSON", "[" * 100_000])
+def test_facts_that_are_not_ours_are_refused_in_words(folder, facts):
+    save_file(dict(small(2).state_dict()), folder / "model.safetensors", metadata={"facts": facts})
+    with pytest.raises(CheckpointError, match="nothing legible"):
+        read_facts(folder)

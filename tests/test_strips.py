@@ -1,5 +1,6 @@
 """Strips: a picture reaches its saver row by row, and neither side waits for ever when the other fails."""
 
+import logging
 import threading
 from itertools import pairwise
 
@@ -64,3 +65,27 @@ def test_whoever_gives_up_keeps_their_own_error_and_no_thread_stays_behind():
     with pytest.raises(KeyError, match="mine"):
         give_up()
     assert threading.active_count() == before
+
+
+def give_up(height: int, rows: int) -> None:
+    with Strips((height, 1000, 3), np.dtype(np.uint8), lambda image: image.copy_memory()) as strips:
+        if rows:
+            strips.add(np.zeros((rows, 1000, 3), np.uint8))
+        raise KeyError("mine")
+
+
+@pytest.mark.parametrize("rows", [0, 8, 39])
+def test_a_saver_that_is_stopped_warns_of_nothing(caplog, rows):
+    """libvips would warn of a PNG cut short, where an operator looks for what is wrong with people's files."""
+    caplog.set_level(logging.WARNING)
+    with pytest.raises(KeyError, match="mine"):
+        give_up(40, rows)
+    assert caplog.records == []
+
+
+def test_a_saver_that_is_stopped_stops_at_once(monkeypatch):
+    served, read = [], Strips._read
+    monkeypatch.setattr(Strips, "_read", lambda self, count: served.append(count) or read(self, count))
+    with pytest.raises(KeyError, match="mine"):
+        give_up(100_000, 8)
+    assert sum(served) < 3_000_000  # of 300
