@@ -8,10 +8,9 @@ from typing import Protocol
 import numpy as np
 
 from caesr import picture
+from caesr.archive import SUFFIXES
 from caesr.target import Target
 from caesr.upscale import Progress, Upscaler, check_scale
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
 
 
 class Streams(Protocol):
