@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -170,6 +171,8 @@ def batch(options: argparse.Namespace) -> int:
     if not local:
         from caesr import cluster  # Ray is for those who ask for it
 
+        if "RAY_ADDRESS" in os.environ and any(name.lower().endswith(".zip") for name in options.inputs):
+            raise ValueError("A zip is unpacked on this machine only; unpack it where the whole cluster sees it.")
         engine = cluster.engine(upscaler, wish, options.device, options.cores, options.per_gpu, say)
     made_by = settings(upscaler, wish, options.model if options.texture is None else f"texture {options.texture}")
     retry, resume = options.retry, options.resume

@@ -18,6 +18,7 @@ from caesr.upscale import Progress, check_scale
 
 NO_PICTURE = "{}: there is no picture in this folder."
 NO_FILE = "{}: there is no such file."
+MOST_REASONS = 50  # said at the end; of a batch, report.csv has all
 
 
 class Streams(Protocol):
@@ -154,8 +155,10 @@ class Report:
     def summary(self) -> str:
         """For people: how many, and once more what failed, since it may have scrolled away."""
         there = f"{self.kept} there already, " if self.kept else ""
-        lines = [f"{self.written} enlarged, {there}{len(self.failed)} failed"]
-        return "\n".join(lines + [f"  {reason}" for reason in self.failed.values()])
+        reasons = [f"  {reason}" for reason in self.failed.values()]
+        if len(reasons) > MOST_REASONS:
+            reasons[MOST_REASONS:] = [f"  … and {len(reasons) - MOST_REASONS} more"]
+        return "\n".join([f"{self.written} enlarged, {there}{len(self.failed)} failed", *reasons])
 
 
 def enlarge_files(

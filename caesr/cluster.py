@@ -8,6 +8,7 @@ started on this machine alone.
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
+from itertools import islice
 from typing import Any
 
 from caesr.batch import Engine, Job, Outcome, Wish, attempt
@@ -73,14 +74,15 @@ def engine(
     new = ray.remote(**needs)(Worker).remote
 
     def outcomes(jobs: Iterable[Job]) -> Generator[Outcome, None, None]:
-        left, again, deaths, misses = iter(jobs), deque[Job](), dict[Job, int](), 0
+        left, deaths, misses = iter(jobs), dict[Job, int](), 0
+        again = deque(islice(left, room))  # before anybody is hired: there are no more workers than jobs
         busy: dict[Any, tuple[Any, Job | None]] = {}  # what is waited for: the worker, and its job if it is ready
 
         def hire() -> None:
             worker = new(models, "cuda" if gpus else "cpu", max(cores, 1), options, wish)
             busy[worker.ready.remote()] = worker, None
 
-        for _ in range(room):
+        for _ in again:
             hire()
         try:
             while busy:
@@ -92,7 +94,7 @@ def engine(
                 outcome: Outcome | None = None
                 try:
                     outcome, misses = ray.get(done[0]), 0
-                except ray.exceptions.RayActorError as error:
+                except ray.exceptions.RayError as error:  # its process ended, or its machine, or for want of memory
                     ray.kill(worker)  # it may be only out of reach: no job is done by two
                     hire()
                     if job is None:
@@ -105,8 +107,8 @@ def engine(
                         say(f"{job.found.name}: its worker ended; another begins it again")
                         again.append(job)
                     else:
-                        why = f"{job.source}: {DEATHS} workers ended over it. Perhaps it takes too much memory."
-                        outcome = Outcome(job, error=why)
+                        why = f"{DEATHS} workers ended over it ({type(error).__name__}); perhaps memory is short."
+                        outcome = Outcome(job, error=f"{job.source}: {why}")
                 else:
                     following = again.popleft() if again else next(left, None)
                     if following is None:

@@ -105,9 +105,12 @@ class _Segments:
     def add(self, line: dict[str, Any]) -> None:
         self.waiting.append(json.dumps(line, ensure_ascii=False))
         if len(self.waiting) >= SEGMENT or "run" in line:
-            self.close()
+            self.flush()
 
     def close(self) -> None:
+        self.flush()
+
+    def flush(self) -> None:
         if self.waiting:  # named by the time, so that their order is that of their names
             name = f"manifest-{time.time_ns():020}-{self.run}-{self.count:06}.jsonl"
             _write(store.join(self.folder, name), "\n".join(self.waiting) + "\n")

@@ -13,6 +13,7 @@ from PIL import Image
 
 import zoo
 from caesr import Upscaler
+from caesr.__main__ import main
 from caesr.batch import Engine, Job, Outcome, Report, Wish, here
 from caesr.bulk import enlarge_all, settings
 from tests.conftest import ROOT
@@ -61,7 +62,7 @@ def results(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def test_a_worker_is_killed_and_nothing_is_lost_or_done_twice(upscaler, pictures, tmp_path):
+def test_a_worker_is_killed_and_nothing_is_lost_or_done_twice(upscaler, pictures, tmp_path, capsys):
     said: list[str] = []
     engine = cluster.engine(upscaler, WISH, "cpu", say=said.append)
     killed: list[str] = []
@@ -87,7 +88,9 @@ def test_a_worker_is_killed_and_nothing_is_lost_or_done_twice(upscaler, pictures
 
     run(here(upscaler, WISH, lambda *_, **__: None), upscaler, pictures, tmp_path / "alone")
     assert results(tmp_path / "cluster") == results(tmp_path / "alone")
-    assert run(engine, upscaler, pictures, tmp_path / "alone", resume=True).kept == PICTURES
+    command = ["batch", str(pictures), str(tmp_path / "alone"), "--engine", "ray", "--scale", "2", "--device", "cpu"]
+    assert main([*command, "--resume"]) == 0
+    assert f"0 enlarged, {PICTURES} there already" in capsys.readouterr().err  # one manifest for both
 
 
 def test_a_picture_that_every_worker_dies_of_is_a_failure_and_stops_no_other(upscaler, pictures, tmp_path, monkeypatch):
