@@ -18,8 +18,10 @@ test: .venv/dev
 bench: .venv/bench
 	$(BIN)/python benchmarks/quality.py
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/files.py
 	$(BIN)/python benchmarks/tables.py
 	$(BIN)/python docs/pareto.py
+	$(BIN)/python docs/scale.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

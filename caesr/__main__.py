@@ -2,16 +2,22 @@
 
 import argparse
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from caesr.checkpoint import CheckpointError
 from caesr.target import Target
 from zoo import ZooError
+
+if TYPE_CHECKING:
+    from caesr.batch import Wish
+    from caesr.upscale import Upscaler
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,40 +48,25 @@ def terminate(*_: object) -> None:
 def parser() -> argparse.ArgumentParser:
     """The command line, one sub-command a verb."""
     root = argparse.ArgumentParser(prog="python -m caesr", description=__doc__)
-    verbs = root.add_subparsers(required=True, metavar="upscale | compare | evaluate | train")
+    verbs = root.add_subparsers(required=True, metavar="upscale | batch | compare | evaluate | train")
 
     verb = verbs.add_parser("upscale", help="enlarge pictures")
     verb.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="pictures or folders of them")
     verb.add_argument("-o", "--out", type=Path, required=True, help="a folder, or a file for a single picture")
-    verb.add_argument(
-        "--model", default="lite", help="a family, a checkpoint, a folder or owner/repo[@revision] (default: lite)"
-    )
-    sizes = verb.add_mutually_exclusive_group()
-    sizes.add_argument("--scale", type=float, default=4.0, help="1 to 8, any number (default: 4)")
-    for kind in ("width", "height", "long side", "megapixels"):
-        what = "the result's, instead of a scale" + (", in pixels" if kind != "megapixels" else "")
-        sizes.add_argument(f"--{kind.replace(' ', '-')}", type=target(kind), metavar="N", dest="size", help=what)
-    verb.add_argument("--tile", type=tile, default="auto", help="side of a tile in input pixels, or auto")
-    verb.add_argument("--texture", type=percent, metavar="PERCENT", help="blend base (0) and texture (100)")
-    verb.add_argument("--ensemble", action="store_true", help="average eight symmetries: eight times the work")
-    verb.add_argument("--true-to-input", action="store_true", help="reduced again, the result gives the input")
-    verb.add_argument("--format", choices=("png", "jpg", "webp", "tif"), help="default: OUT's, else png")
-    verb.add_argument("--quality", type=int, default=95, help="of jpg and webp, 1 to 100 (default: 95)")
+    enlarging(verb)
     verb.add_argument("--resume", action="store_true", help="leave out pictures whose result is there already")
-    keep = verb.add_mutually_exclusive_group()
-    keep.add_argument(
-        "--keep-location",
-        action="store_const",
-        const="all",
-        default="no location",
-        dest="metadata",
-        help="leave the GPS position in the metadata",
-    )
-    keep.add_argument(
-        "--drop-metadata", action="store_const", const="none", dest="metadata", help="keep only the profile"
-    )
-    device(verb)
     verb.set_defaults(run=upscale)
+
+    verb = verbs.add_parser("batch", help="enlarge many pictures, with a manifest to resume by")
+    verb.add_argument("inputs", nargs="+", metavar="INPUT", help="pictures, folders with all below them, zips, s3://…")
+    verb.add_argument("output", metavar="OUTPUT", help="a folder; sub-folders are kept")
+    enlarging(verb, tile_size=512)  # the same on every machine, unlike auto
+    verb.add_argument("--resume", action="store_true", help="leave out what OUTPUT's manifest says is done")
+    verb.add_argument("--retry", type=whole(0), default=0, metavar="N", help="try failures N more times at the end")
+    verb.add_argument("--engine", choices=("here", "ray"), default="here", help="this process, or a Ray cluster")
+    verb.add_argument("--cores", type=whole(1), default=1, metavar="N", help="ray: CPU cores of a worker (default: 1)")
+    verb.add_argument("--per-gpu", type=whole(1), default=2, metavar="N", help="ray: workers to a GPU (default: 2)")
+    verb.set_defaults(run=batch)
 
     verb = verbs.add_parser("compare", help="one picture by several networks, side by side")
     verb.add_argument("input", type=Path, metavar="IN", help="a picture")
@@ -108,6 +99,39 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
+def enlarging(verb: argparse.ArgumentParser, tile_size: int | str = "auto") -> None:
+    """The options of verbs that enlarge pictures to files."""
+    verb.add_argument(
+        "--model", default="lite", help="a family, a checkpoint, a folder or owner/repo[@revision] (default: lite)"
+    )
+    sizes = verb.add_mutually_exclusive_group()
+    sizes.add_argument("--scale", type=float, default=4.0, help="1 to 8, any number (default: 4)")
+    for kind in ("width", "height", "long side", "megapixels"):
+        what = "the result's, instead of a scale" + (", in pixels" if kind != "megapixels" else "")
+        sizes.add_argument(f"--{kind.replace(' ', '-')}", type=target(kind), metavar="N", dest="size", help=what)
+    verb.add_argument(
+        "--tile", type=tile, default=tile_size, help=f"side of a tile in input pixels, or auto (default: {tile_size})"
+    )
+    verb.add_argument("--texture", type=percent, metavar="PERCENT", help="blend base (0) and texture (100)")
+    verb.add_argument("--ensemble", action="store_true", help="average eight symmetries: eight times the work")
+    verb.add_argument("--true-to-input", action="store_true", help="reduced again, the result gives the input")
+    verb.add_argument("--format", choices=("png", "jpg", "webp", "tif"), help="default: OUT's, else png")
+    verb.add_argument("--quality", type=int, default=95, help="of jpg and webp, 1 to 100 (default: 95)")
+    keep = verb.add_mutually_exclusive_group()
+    keep.add_argument(
+        "--keep-location",
+        action="store_const",
+        const="all",
+        default="no location",
+        dest="metadata",
+        help="leave the GPS position in the metadata",
+    )
+    keep.add_argument(
+        "--drop-metadata", action="store_const", const="none", dest="metadata", help="keep only the profile"
+    )
+    device(verb)
+
+
 def device(verb: argparse.ArgumentParser) -> None:
     """The option that every verb has."""
     verb.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
@@ -116,6 +140,18 @@ def device(verb: argparse.ArgumentParser) -> None:
 def tile(text: str) -> int | str:
     """`--tile`: a number, or "auto"."""
     return text if text == "auto" else int(text)
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """`--retry` and its like: a whole number from `least` up."""
+
+    def read(text: str) -> int:
+        number = int(text)
+        if number < least:
+            raise argparse.ArgumentTypeError(f"{text}: give {least} or more")
+        return number
+
+    return read
 
 
 def target(kind: str) -> Callable[[str], Target]:
@@ -140,27 +176,46 @@ def percent(text: str) -> float:
 
 def upscale(options: argparse.Namespace) -> int:
     """Enlarge every picture; one that fails is named at the end and stops none of the others."""
-    from caesr.batch import enlarge_files
+    from caesr.batch import enlarge_files, here
+
+    upscaler, wish = wanted(options, options.device)
+    report = enlarge_files(here(upscaler, wish, say), options.inputs, options.out, wish, options.resume, say)
+    print(report.summary(), file=sys.stderr)
+    return 2 if report.failed else 0
+
+
+def batch(options: argparse.Namespace) -> int:
+    """Enlarge many pictures, here or on a cluster: the same files either way."""
+    from caesr.batch import here
+    from caesr.bulk import enlarge_all, settings
+
+    local = options.engine == "here"
+    upscaler, wish = wanted(options, options.device if local else "cpu")
+    engine = here(upscaler, wish, say)
+    if not local:
+        from caesr import cluster  # Ray is for those who ask for it
+
+        if "RAY_ADDRESS" in os.environ and any(name.lower().endswith(".zip") for name in options.inputs):
+            raise ValueError("A zip is unpacked on this machine only; unpack it where the whole cluster sees it.")
+        engine = cluster.engine(upscaler, wish, options.device, options.cores, options.per_gpu, say)
+    made_by = settings(upscaler, wish, options.model if options.texture is None else f"texture {options.texture}")
+    retry, resume = options.retry, options.resume
+    report = enlarge_all(engine, options.inputs, options.output, wish, made_by, resume, retry, say)
+    print(report.summary(), file=sys.stderr)
+    return 2 if report.failed else 0
+
+
+def wanted(options: argparse.Namespace, device: str) -> "tuple[Upscaler, Wish]":
+    """What `enlarging` asks for; what cannot be is said before the first picture is read."""
+    from caesr.batch import Wish
     from caesr.upscale import Upscaler
     from zoo import load_dial, load_family
 
     models = load_family(options.model) if options.texture is None else load_dial(options.texture)
-    upscaler = Upscaler(models, options.device, options.tile, options.ensemble, options.true_to_input)
+    upscaler = Upscaler(models, device, options.tile, options.ensemble, options.true_to_input)
     if options.size is None:
-        upscaler.route(options.scale)  # a scale that cannot be is said before the first picture is read
-    report = enlarge_files(
-        upscaler,
-        options.inputs,
-        options.out,
-        options.size or options.scale,
-        format=options.format,
-        quality=options.quality,
-        metadata=options.metadata,
-        resume=options.resume,
-        say=say,
-    )
-    print(report.summary(), file=sys.stderr)
-    return 2 if report.failed else 0
+        upscaler.route(options.scale)
+    return upscaler, Wish(options.size or options.scale, options.format, options.quality, options.metadata)
 
 
 def say(line: str, end: str = "\n") -> None:

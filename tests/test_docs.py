@@ -1,5 +1,6 @@
 """What is written stays true: the tables are those of the results, the commands and files are there."""
 
+import importlib
 import re
 import sys
 
@@ -36,3 +37,11 @@ def test_requirements_constraints_and_pyproject_agree():
     for name, versions in required.items():
         assert f'"{name}{versions}"' in project
         assert name in tested, f"constraints.txt does not say which {name} was tested"
+
+
+def test_every_figure_of_the_plan_is_computed(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    scale = importlib.import_module("scale")
+    text = scale.PAGE.read_text()
+    assert {name for _, name, _ in scale.SLOT.findall(text)} == set(scale.TEXTS)
+    assert scale.rendered(text) == text, "run: python docs/scale.py"

@@ -123,7 +123,7 @@ def test_of_a_gif_the_first_frame_is_read(tmp_path: Path, kind: str):
 def test_the_command_line_says_aloud_that_only_the_first_page_is_enlarged(tmp_path: Path, kind: str):
     (tmp_path / "many").write_bytes(seeds()[kind])
     said = enlarged(tmp_path / "many", tmp_path / "one.png")
-    assert said[0] == "[1/1] many: the first of its 3 pages is enlarged"
+    assert "the first of its 3 pages is enlarged" in said[0]
     assert (inspect(tmp_path / "one.png").width, inspect(tmp_path / "one.png").pages) == (80, 1)
 
 
