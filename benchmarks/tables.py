@@ -17,7 +17,7 @@ from quality import SETS
 import zoo
 
 ROOT = Path(__file__).parent.parent
-PAGES = (ROOT / "README.md", ROOT / "docs" / "decisions.md", ROOT / "docs" / "speed.md")
+PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("decisions", "speed", "reliability")))
 SLOT = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -102,7 +102,26 @@ def sweep(group: str) -> Callable[[], str]:
     return render
 
 
+def fuzz() -> str:
+    """What became of damaged files, by format."""
+    found = results("fuzz")
+    formats: dict[str, int] = {}
+    for kind, cases in found["kinds"].items():
+        name = kind.split()[0]
+        formats[name] = formats.get(name, 0) + cases
+    rows: list[list[object]] = [[name, f"{cases:,}"] for name, cases in formats.items()]
+    outcomes = ", ".join(f"{cases:,} {outcome}" for outcome, cases in found["outcomes"].items())
+    slowest, largest = found["slowest"], found["largest"]
+    note = (
+        f"{found['cases']:,} cases: {outcomes}. Slowest: {slowest['seconds']} s ({slowest['kind']}). "
+        f"Most memory: {largest['mebibytes']} MiB ({largest['kind']}). "
+        f"`{found['command']}`, {found['date']}, libvips {found['libvips']}."
+    )
+    return table(["damaged", "cases"], rows, note)
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "fuzz": fuzz,
     "models": models,
     "worn": worn,
     "peers": lambda: table(*comparison.peers(results("speed"))),

@@ -12,7 +12,7 @@ import pyvips
 from PIL import Image
 
 from caesr import Upscaler
-from caesr.batch import enlarge_files
+from caesr.batch import Wish, enlarge_files, here
 from caesr.picture import Picture, PictureError, inspect, read, write
 from caesr.strips import chunk
 from tests.conftest import small
@@ -23,9 +23,9 @@ from tests.seeds import png, seeds
 def enlarged(source: Path, target: Path, scale: float = 2, **more: str) -> list[str]:
     """Enlarge a file by a small network; what was said on the way, and what failed."""
     said: list[str] = []
-    report = enlarge_files(
-        Upscaler(small(2), "cpu"), [source], target, scale, say=lambda line, end="\n": said.append(line), **more
-    )
+    wish = Wish(scale, **more)
+    engine = here(Upscaler(small(2), "cpu"), wish, lambda *_, **__: None)
+    report = enlarge_files(engine, [source], target, wish, say=lambda line, end="\n": said.append(line))
     return said + list(report.failed.values())
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 from caesr import Upscaler
-from caesr.batch import enlarge_files
+from caesr.batch import Wish, enlarge_files, here
 from tests.conftest import ROOT, small
 
 CAT = ROOT / "examples" / "cat.png"
@@ -35,10 +36,15 @@ def inputs(folder: Path, *names: str) -> Path:
     return folder
 
 
-def enlarged(source: Path, out: Path, **more: object) -> dict[str, str]:
+def enlarged(
+    source: Path,
+    out: Path,
+    say: Callable[..., None] = lambda *_, **__: None,
+    wish: Wish = Wish(2),  # noqa: B008
+) -> dict[str, str]:
     """Enlarge a folder by a small network; what failed, and why."""
-    report = enlarge_files(Upscaler(small(2), "cpu", 32), [source], out, 2, **{"say": lambda *_, **__: None} | more)
-    return {file.name: reason for file, reason in report.failed.items()}
+    report = enlarge_files(here(Upscaler(small(2), "cpu", 32), wish, say), [source], out, wish, say=say)
+    return {name.split("] ")[1]: reason for name, reason in report.failed.items()}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="other signals there")
@@ -87,7 +93,7 @@ def test_a_disk_that_is_really_full_is_said_and_nothing_is_left_on_it(tmp_path: 
         source = inputs(tmp_path / "in", "a.png")
         shutil.copy(CAT, source / "b.png")
         for format in ("png", "jpg", "webp", "tif"):
-            failed = enlarged(source, disk, format=format, quality=100)
+            failed = enlarged(source, disk, wish=Wish(2, format, 100))
             assert failed == {"b.png": failed["b.png"]}, format
             assert "cannot be written (No space left on device); make room" in failed["b.png"]
             assert [file.name for file in disk.iterdir()] == [f"a_2x.{format}"]
