@@ -41,7 +41,7 @@ def endpoints() -> None:
             concurrency_limit=1, concurrency_id="device", api_name="compare",
         )  # fmt: skip
         listed, ask = gr.JSON(), gr.Button()
-        ask.click(catalogue, None, listed, api_name="zoo")
+        ask.click(list_checkpoints, None, listed, api_name="zoo")
 
 
 def upscale(
@@ -132,7 +132,7 @@ def compare(file: str, models: str = "bicubic, lite", scale: float = 4, truth: s
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def catalogue() -> list[dict[str, Any]]:
+def list_checkpoints() -> list[dict[str, Any]]:
     """List the checkpoints of the zoo: what each is for, its scale, size, licence and measured figures.
 
     Returns:

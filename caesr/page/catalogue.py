@@ -30,7 +30,7 @@ def tab(blocks: gr.Blocks, c: Controls) -> None:
         repo = gr.Textbox(label=label("repo"), placeholder="owner/repo", elem_id="repo")
         load = gr.Button(label("load"), elem_id="load")
     loaded = gr.Markdown(elem_id="loaded")
-    others = gr.State(list[str])
+    others = gr.State([])
 
     def fetch(name: str, request: gr.Request, progress: gr.Progress = gr.Progress()) -> Iterator[tuple]:  # noqa: B008
         for come, size in fetched(name):
