@@ -60,6 +60,22 @@ def test_a_width_may_be_asked_for_and_another_format(browser, server, tmp_path):
         assert (image.format, image.size) == ("WEBP", (500, 332))
 
 
+def test_the_texture_dial_blends_base_and_texture(browser, server, tmp_path):
+    page = visit(browser, server, locale="en")
+    expect(page.locator("#texture")).to_be_hidden()
+    page.click("#model label:has-text('Texture')")
+    expect(page.locator("#texture")).to_be_visible(timeout=READY)
+    type_in(page, "#texture", 40)
+    expect(page.locator("#about-model")).to_contain_text("caesr-base-x4, 40 % of its texture", timeout=READY)
+    Image.open(CAT).convert("RGB").resize((60, 40)).save(tmp_path / "small.png")
+    drop(page, tmp_path / "small.png")
+    enlarge(page, "240 × 160 in")
+    made = np.array(Image.open(download(page, "#download", tmp_path)))
+    source = np.array(Image.open(tmp_path / "small.png"))
+    assert np.array_equal(made, Upscaler(zoo.load_dial(0.4), "cpu")(source, 4))
+    assert not np.array_equal(made, Upscaler(zoo.load_family("texture"), "cpu")(source, 4))
+
+
 def test_the_lines_to_copy_give_the_very_same_file(browser, server, tmp_path):
     page = visit(browser, server, locale="en")
     drop(page, CAT)
