@@ -30,13 +30,13 @@ def page() -> gr.Blocks:
                 with gr.Tab(label("tab_enlarge"), id="enlarge"):
                     result = enlarge.tab(chosen)
                 with gr.Tab(label("tab_compare"), id="compare"):
-                    compare.tab(chosen)
+                    compared = compare.tab(chosen)
                 with gr.Tab(label("tab_invented"), id="invented"):
                     invented.tab(chosen, result)
                 with gr.Tab(label("tab_batch"), id="batch"):
                     batch.tab(chosen)
                 with gr.Tab(label("tab_zoo"), id="zoo"):
-                    catalogue.tab(blocks, chosen)
+                    catalogue.tab(blocks, chosen, compared)
         api.endpoints()
     return blocks.queue(max_size=32)
 

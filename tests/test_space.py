@@ -108,7 +108,12 @@ def test_a_space_is_what_the_page_needs_and_nothing_else(tmp_path):
     folder = space.assemble(tmp_path)
     expected = {"app.py", "caesr", "zoo", "requirements.txt", "README.md", "LICENSE", "examples", "docs"}
     assert {path.name for path in folder.iterdir()} == expected
-    assert {path.name for path in (folder / "docs").iterdir()} == {"page.png", "compare.png", "contact_sheet.png", "worn.png"}
+    assert {path.name for path in (folder / "docs").iterdir()} == {
+        "page.png",
+        "compare.png",
+        "contact_sheet.png",
+        "worn.png",
+    }
     assert not [path for path in folder.rglob("*") if path.name == "__pycache__" or path.name.startswith(".")]
     for picture in re.findall(r"!\[.*?\]\((.+?)\)", (folder / "README.md").read_text()):
         assert (folder / picture).is_file()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import gradio as gr
 
 import zoo
+from caesr.page.compare import choices
 from caesr.page.controls import Controls, families
 from caesr.page.problems import PROBLEMS, sorry
 from caesr.page.settings import Settings, found
@@ -15,8 +16,8 @@ from caesr.page.words import label, say
 SETS = ("Set5", "Set14", "B100")
 
 
-def tab(blocks: gr.Blocks, c: Controls) -> None:
-    """Lay the tab out."""
+def tab(blocks: gr.Blocks, c: Controls, compared: gr.CheckboxGroup) -> None:
+    """Lay the tab out; a network that is loaded joins the models, and what can be compared."""
     rows = gr.HTML(elem_id="catalogue")
     with gr.Row():
         name = gr.Dropdown(zoo.names(), value=zoo.names()[0], label=label("checkpoint"), elem_id="checkpoint")
@@ -44,17 +45,17 @@ def tab(blocks: gr.Blocks, c: Controls) -> None:
         try:
             if "/" not in repo:
                 raise ValueError(say(request, "no_repo"))
-            networks = Settings(model=repo).how().networks()
+            (first, *_) = Settings(model=repo).how().networks()
         except PROBLEMS as error:
             raise sorry(error) from error
         others = list(dict.fromkeys([*others, repo]))
-        choices = families() + [(one, one) for one in others]
-        sentence = say(request, "is_loaded", name=repo, scale=networks[0].config.scale)
-        return others, gr.Radio(choices, value=repo), sentence
+        networks = families() + [(one, one) for one in others]
+        sentence = say(request, "is_loaded", name=repo, scale=first.config.scale)
+        return others, gr.Radio(networks, value=repo), gr.CheckboxGroup(choices(networks)), sentence
 
     private = {"api_visibility": "private"}
     get.click(fetch, name, [status, rows], show_progress_on=status, **private)
-    load.click(use, [repo, others], [others, c.model, loaded], **private)
+    load.click(use, [repo, others], [others, c.model, compared, loaded], **private)
     gr.on([blocks.load, name.input], recipe, name, [shell, python], show_progress="hidden", **private)
     blocks.load(catalogue, None, rows, show_progress="hidden", **private)
 

@@ -41,12 +41,12 @@ class Task:
     scale: float
 
 
-def tab(c: Controls) -> None:
-    """Lay the tab out."""
+def tab(c: Controls) -> gr.CheckboxGroup:
+    """Lay the tab out; the boxes are what can be compared, to which the tab Zoo adds."""
     gr.Markdown(label("compare_info"))
     first = list(dict.fromkeys(zoo.info(name).family for name in zoo.names()))
     models = gr.CheckboxGroup(
-        [*((name.capitalize(), name) for name in PLAIN), *families()], value=["bicubic", *first[:2]],
+        choices(families()), value=["bicubic", *first[:2]],
         label=label("models"), elem_id="models",
     )  # fmt: skip
     with gr.Row():
@@ -80,6 +80,12 @@ def tab(c: Controls) -> None:
         concurrency_limit=1, concurrency_id="device", show_progress_on=view, api_visibility="private",
     )  # fmt: skip
     stop.click(None, cancels=running, api_visibility="private")
+    return models
+
+
+def choices(networks: list[tuple[Any, str]]) -> list[tuple[Any, str]]:
+    """What can be compared: the ways without a network, and these."""
+    return [*((name.capitalize(), name) for name in PLAIN), *networks]
 
 
 def prepare(

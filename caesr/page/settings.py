@@ -105,6 +105,8 @@ class Settings:
 @lru_cache(maxsize=16)
 def found(model: str, dialled: bool) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """The folders of a family or a checkpoint; with the dial those of base, and those of texture. Fetched once."""
+    if Path(model).is_dir():  # the library takes folders; strangers are not to try what lies on this machine
+        raise zoo.ZooError(f"{model} names no family, checkpoint or repository. Choose one of the zoo, or owner/repo.")
     if not dialled:
         return tuple(zoo.fetch_family(model)), ()
     base, texture = zip(*zoo.fetch_dial(), strict=True)
