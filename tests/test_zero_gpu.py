@@ -20,11 +20,11 @@ from pathlib import Path
 import app
 from caesr.page import device
 
-from caesr.page.enlarge import run_
+from caesr.page.enlarge import work
 from caesr.page.settings import Settings
 
 def run(file, scale, tile=64):
-    for done in run_(str(file), Settings("lite", scale=scale, tile=tile, auto=False), None, None):
+    for done in work(str(file), Settings("lite", scale=scale, tile=tile, auto=False), None, None):
         if done:
             return [hashlib.sha256(file.read_bytes()).hexdigest() for file in (done.before, done.after)], done.status
 

@@ -48,7 +48,7 @@ def tab(c: Controls) -> gr.DownloadButton:
 
     def enlarge_(values: Values, request: gr.Request, progress: gr.Progress = gr.Progress()) -> Iterator[tuple]:  # noqa: B008 - gradio finds it by its default
         file, settings = values[c.picture], c.settings(values)
-        for step in run_(file, settings, request, progress):
+        for step in work(file, settings, request, progress):
             if step is None:
                 yield (gr.skip(),) * 5
                 continue
@@ -91,7 +91,7 @@ def tab(c: Controls) -> gr.DownloadButton:
     return download
 
 
-def run_(
+def work(
     file: str | None, settings: Settings, request: gr.Request | None, progress: gr.Progress
 ) -> Iterator[Done | None]:
     """Enlarge: yields None after every tile, at last what there is to see."""
