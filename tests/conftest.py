@@ -9,12 +9,13 @@ import torch
 from PIL import Image
 
 from caesr import CAEResNet
-from tests.browsing import browser, server  # noqa: F401
 
 ROOT = Path(__file__).parent.parent
 os.environ.setdefault("VIPS_CONCURRENCY", "1")
 os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"  # where nobody answers: no test reaches the real Hub
 os.environ["HF_HUB_DISABLE_XET"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+from tests.browsing import browser, server  # noqa: E402, F401 - it imports huggingface_hub, which reads these at once
 
 
 @pytest.fixture(scope="session")

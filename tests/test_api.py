@@ -83,6 +83,20 @@ def test_a_program_lists_the_zoo(server):
     assert listed[0]["figures"] == zoo.info(zoo.names()[0]).figures
 
 
+def test_of_two_people_at_once_each_gets_their_own_result(server, tmp_path):
+    def visit(n: int) -> None:
+        pixels = np.full((40 + n, 60, 3), 20 * n, np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{n}.png")
+        result = program(server).predict(handle_file(tmp_path / f"{n}.png"), "lite", 2, 32, api_name="/upscale")
+        assert Path(result).name == f"{n}_2x.png"
+        made = np.array(Image.open(result)).astype(int)
+        assert made.shape == (2 * (40 + n), 120, 3)
+        assert abs(made - 20 * n).max() <= 2
+
+    with ThreadPoolExecutor(4) as visitors:
+        list(visitors.map(visit, range(8)))
+
+
 def test_only_these_are_offered_to_programs(server):
     assert list(program(server).view_api(return_format="dict")["named_endpoints"]) == ["/upscale", "/compare", "/zoo"]
 
