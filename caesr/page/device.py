@@ -127,7 +127,7 @@ def whole(how: How, image: np.ndarray, scale: float) -> Iterator[Progress | Enla
         yield None
     try:
         if not spaces:
-            how.networks()
+            how.networks()  # read now, they do not count as seconds
         began, strips = time.monotonic(), []
         for progress in how.strips(image, scale):
             if progress.strip is not None:
