@@ -91,7 +91,9 @@ def parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("train", help="a recipe in, a checkpoint folder out")
     verb.add_argument("recipe", type=Path, help="zoo/recipes/NAME.toml")
     verb.add_argument("--out", type=Path, required=True, help="the folder to write")
-    verb.add_argument("--resume", action="store_true", help="go on where OUT stopped")
+    whence = verb.add_mutually_exclusive_group()
+    whence.add_argument("--resume", action="store_true", help="go on where OUT stopped")
+    whence.add_argument("--again", metavar="MODEL", help="train a finished checkpoint once more, from its weights on")
     verb.add_argument("--minutes", type=float, help="length of the schedule instead of the recipe's")
     verb.add_argument("--pause-after", type=float, metavar="MINUTES", help="save and stop then, to be resumed")
     device(verb)
@@ -293,7 +295,7 @@ def train(options: argparse.Namespace) -> int:
 
     where = choose_device(options.device)
     recipe = read_recipe(options.recipe, options.minutes, where.type)
-    train(recipe, options.out, where, options.resume, options.pause_after)
+    train(recipe, options.out, where, options.resume, options.pause_after, again=options.again)
     return 0
 
 

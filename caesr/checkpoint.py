@@ -60,11 +60,7 @@ def load(source: str | Path) -> CAEResNet:
     Raises:
         CheckpointError: files missing, unreadable, or not matching each other.
     """
-    folder = Path(source)
-    if not folder.is_dir():
-        from zoo import fetch  # the one door upwards: names and repositories are the zoo's business
-
-        folder = fetch(str(source))
+    folder = folder_of(source)
     config = asdict(read_config(folder / CONFIG))
     with torch.device("meta"):  # no memory is taken before the file has shown that it holds as much
         check_header(folder / WEIGHTS, CAEResNet(**config))
@@ -74,6 +70,15 @@ def load(source: str | Path) -> CAEResNet:
     except (OSError, RuntimeError, safetensors.SafetensorError) as error:  # RuntimeError: it says a name twice
         raise CheckpointError(f"{folder / WEIGHTS} is damaged ({one_line(error)}). Fetch it again.") from error
     return model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+
+
+def folder_of(source: str | Path) -> Path:
+    """Where a checkpoint lies: a folder is itself, anything else is asked of the zoo (`zoo.fetch`)."""
+    if Path(source).is_dir():
+        return Path(source)
+    from zoo import fetch  # the one door upwards: names and repositories are the zoo's business
+
+    return fetch(str(source))
 
 
 def read_config(file: Path) -> Config:

@@ -36,16 +36,25 @@ class TrainingError(RuntimeError):
 
 
 class Run:
-    """One run of a recipe: model, its running mean, optimizer, pictures, and how far it has come."""
+    """One run of a recipe: model, its running mean, optimizer, pictures, and how far it has come.
 
-    def __init__(self, recipe: Recipe, out: Path, device: torch.device, compile: bool = False):
+    Args:
+        again: a checkpoint that this recipe made: its weights are the first, its steps and seconds are counted in.
+    """
+
+    def __init__(
+        self, recipe: Recipe, out: Path, device: torch.device, compile: bool = False, again: str | Path | None = None
+    ):
         self.recipe, self.out, self.device = recipe, out, device
         self.step, self.seconds = 0, 0.0
+        self.steps_before, self.seconds_before = 0, 0.0
         torch.manual_seed(recipe.seed)
         self.generator = torch.Generator(device).manual_seed(recipe.seed)
         model = CAEResNet(**asdict(recipe.model))
         start.identity(model)
-        if recipe.start:
+        if again:
+            self._take_up(model, again)
+        elif recipe.start:
             start.warm(model, checkpoint.load(recipe.start))
         model = model.to(device)
         self.model: CAEResNet = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
@@ -56,6 +65,14 @@ class Run:
         self.pictures = Pictures(files, recipe.model.scale, recipe.patch, device)
         self.validation = Pictures(held_out[:12], recipe.model.scale, recipe.patch, device)
         self.forward: Callable[[Tensor], Tensor] = self._compiled() if compile else self.model
+
+    def _take_up(self, model: CAEResNet, again: str | Path) -> None:
+        """Begin with the weights of an earlier run of the same recipe."""
+        earlier, facts = checkpoint.load(again), checkpoint.read_facts(checkpoint.folder_of(again))
+        if earlier.config != model.config:
+            raise TrainingError(f"{again} is another network than {self.recipe.name}'s: it cannot be trained again.")
+        model.load_state_dict(earlier.state_dict())
+        self.steps_before, self.seconds_before = facts.get("steps", 0), facts.get("seconds", 0.0)
 
     @property
     def progress(self) -> float:
@@ -136,7 +153,8 @@ class Run:
             "batch": recipe.batch,
             "patch": recipe.patch,
         }
-        facts |= {"steps": self.step, "seconds": round(self.seconds), "device": device_name(self.device)}
+        facts |= {"steps": self.steps_before + self.step, "seconds": round(self.seconds_before + self.seconds)}
+        facts |= {"device": device_name(self.device)}
         checkpoint.save(self.mean, self.out, **facts)
         tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
         tensors |= {f"mean.{name}": t for name, t in self.mean.state_dict().items()}
@@ -146,6 +164,7 @@ class Run:
             tensors |= {f"adversary.{name}": t for name, t in self.objective.adversary.state().items()}
         tensors |= {"generator": self.generator.get_state()}
         metadata = {"step": str(self.step), "seconds": repr(self.seconds), "recipe": self._recipe_json()}
+        metadata |= {"steps_before": str(self.steps_before), "seconds_before": repr(self.seconds_before)}
         contiguous = {name: t.contiguous() for name, t in tensors.items()}
         checkpoint.save_tensors(self.out / RESUME, contiguous, metadata)
 
@@ -177,6 +196,8 @@ class Run:
             self.objective.adversary.load(state)
         self.generator.set_state(tensors["generator"].cpu())
         self.step, self.seconds = int(metadata["step"]), float(metadata["seconds"])
+        self.steps_before = int(metadata.get("steps_before", 0))
+        self.seconds_before = float(metadata.get("seconds_before", 0))
 
     @staticmethod
     def _defaults() -> dict[str, object]:
@@ -195,23 +216,25 @@ def train(
     resume: bool = False,
     pause_after: float | None = None,
     checks: int = 20,
+    again: str | Path | None = None,
 ) -> Path:
     """Train a recipe to its end, or until `pause_after` minutes, Ctrl-C or SIGTERM; then save.
 
     Args:
         out: becomes a checkpoint folder, with log.csv and the state to resume from beside the weights.
         checks: how often in the whole schedule the validation pictures are measured.
+        again: a checkpoint of this recipe, to be trained once more through the whole schedule.
     Raises:
-        TrainingError: the loss is no longer a number, or there is nothing to resume.
+        TrainingError: the loss is no longer a number, there is nothing to resume, or `again` is another network.
         FileNotFoundError: the training pictures are missing.
     """
     out.mkdir(parents=True, exist_ok=True)
-    run = Run(recipe, out, device, compile=device.type == "cuda")
+    run = Run(recipe, out, device, compile=device.type == "cuda", again=again)
     if resume:
         run.resume()
     stop = _Stop()
     began, saved, checked = time.monotonic(), time.monotonic(), int(run.progress * checks)
-    seconds_before, mean_loss, psnr = run.seconds, math.nan, math.nan
+    resumed_at, mean_loss, psnr = run.seconds, math.nan, math.nan
     with stop, (out / LOG).open("a" if resume else "w", newline="") as stream:
         log = csv.writer(stream)
         if not resume:
@@ -219,7 +242,7 @@ def train(
         while run.progress < 1 and not stop.asked:
             loss = run.advance()
             now = time.monotonic()
-            run.seconds = seconds_before + now - began
+            run.seconds = resumed_at + now - began
             if run.step % 20 == 0 or math.isnan(mean_loss):  # not at every step: reading it waits for a GPU
                 value = loss.item()
                 if not math.isfinite(value):
