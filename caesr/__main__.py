@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from caesr.checkpoint import CheckpointError
 from caesr.target import Target
+from caesr.upscale import PRECISIONS
 from zoo import ZooError
 
 if TYPE_CHECKING:
@@ -117,6 +118,9 @@ def enlarging(verb: argparse.ArgumentParser, tile_size: int | str = "auto") -> N
     verb.add_argument("--texture", type=percent, metavar="PERCENT", help="blend base (0) and texture (100)")
     verb.add_argument("--ensemble", action="store_true", help="average eight symmetries: eight times the work")
     verb.add_argument("--true-to-input", action="store_true", help="reduced again, the result gives the input")
+    verb.add_argument(
+        "--precision", choices=PRECISIONS, default="auto", help="of features; auto: bfloat16 where it is the faster one"
+    )
     verb.add_argument("--format", choices=("png", "jpg", "webp", "tif"), help="default: OUT's, else png")
     verb.add_argument("--quality", type=int, default=95, help="of jpg and webp, 1 to 100 (default: 95)")
     keep = verb.add_mutually_exclusive_group()
@@ -214,7 +218,7 @@ def wanted(options: argparse.Namespace, device: str) -> "tuple[Upscaler, Wish]":
     from zoo import load_dial, load_family
 
     models = load_family(options.model) if options.texture is None else load_dial(options.texture)
-    upscaler = Upscaler(models, device, options.tile, options.ensemble, options.true_to_input)
+    upscaler = Upscaler(models, device, options.tile, options.ensemble, options.true_to_input, options.precision)
     if options.size is None:
         upscaler.route(options.scale)
     return upscaler, Wish(options.size or options.scale, options.format, options.quality, options.metadata)

@@ -212,6 +212,7 @@ def settings(upscaler: Upscaler, wish: Wish, model: str) -> dict[str, Any]:
         "size": str(wish.size if isinstance(wish.size, Target) else Target("scale", wish.size)),
         "ensemble": upscaler.symmetries > 1,
         "true_to_input": upscaler.true_to_input,
+        "precision": upscaler.asked,
         "format": wish.format or "png",
         "quality": wish.quality,
         "metadata": wish.metadata,

@@ -69,6 +69,7 @@ def engine(
         "tile": upscaler.tile,
         "ensemble": upscaler.symmetries > 1,
         "true_to_input": upscaler.true_to_input,
+        "precision": upscaler.asked,
     }
     models = ray.put([model.cpu() for model in upscaler.models.values()])
     new = ray.remote(**needs)(Worker).remote

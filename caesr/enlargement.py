@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from caesr.lines import Reader, Rows, network
 from caesr.model import CAEResNet
 from caesr.resize import resample, taps
 from caesr.tiles import Range, Window, seen, turned
@@ -20,24 +21,46 @@ Fetch = Callable[[Range, Range], Tensor]  # rows and columns of a layer -> (3, h
 CORRECTIONS = 6  # of back-projection; each leaves about a third of what contradicts the input
 
 
+class NotFinite(ArithmeticError):
+    """A network made something that is no number."""
+
+
 @dataclass(frozen=True)
 class Network:
-    """A pass through a network."""
+    """A pass through a network.
+
+    Args:
+        cache: bytes that a strip's features may take.
+    """
 
     model: CAEResNet
-    run: Callable[[CAEResNet, Tensor], Tensor]  # (3, h, w) -> (3, sh, sw) in [0, 1]
     length: Range  # the input's height and width
+    cache: float
 
     def needs(self, made: Range, axis: int) -> Range:
         """What of the input a range of the output depends on."""
         return seen(made, self.length[axis], self.model.config.scale, self.model.halo, self.model.stride)
 
-    def apply(self, x: Tensor, given: Window, wanted: Window) -> Tensor:
-        """The window `wanted` of the output, from the window `given` of the input."""
-        s = self.model.config.scale
-        top, left = (first - s * start for (first, _), (start, _) in zip(wanted, given, strict=True))
-        height, width = (last - first for first, last in wanted)
-        return self.run(self.model, x)[:, top : top + height, left : left + width]
+    def rows(self, source: Rows, given: Range, wanted: Range) -> Rows:
+        """The columns `wanted` of the output, from the columns `given` of the input."""
+        left = wanted[0] - self.model.config.scale * given[0]
+        strip = max(4, self.cache // ((given[1] - given[0]) * bytes_of_features(self.model)))
+        made = network(self.model, source, (left, left + wanted[1] - wanted[0]), strip)
+        read = made.reader()
+
+        def make(first: int, last: int) -> Tensor:
+            x = read(first, last, last)
+            if not torch.isfinite(x.sum()):  # before they are clamped to white
+                raise NotFinite
+            return x.clamp(0, 1)
+
+        return Rows(made.height, make)
+
+
+def bytes_of_features(model: CAEResNet) -> int:
+    """What the features of a layer take, for a pixel of the picture: of the widest, which is the first."""
+    pre = model.config.scale if model.config.upsampling == "pre" else 1
+    return model.config.widths[0] * pre**2 * next(model.decoder.parameters()).element_size()
 
 
 class Resize:
@@ -45,11 +68,23 @@ class Resize:
 
     def __init__(self, size: Range, other: Range, scale: float):
         self.taps = [taps(*lengths, scale) for lengths in zip(size, other, strict=True)]
+        lowest = self.taps[0][0].amin(dim=1)
+        self.later = lowest.flip(0).cummin(dim=0).values.flip(0)  # the first row that this one or a later one needs
 
     def needs(self, made: Range, axis: int) -> Range:
         """What of the input a range of the output depends on."""
         index = self.taps[axis][0][slice(*made)]
         return int(index.min()), int(index.max()) + 1
+
+    def rows(self, source: Rows, given: Range, wanted: Range) -> Rows:
+        """The columns `wanted` of the output, from the columns `given` of the input."""
+        read = source.reader()
+
+        def make(first: int, last: int) -> Tensor:
+            seen, then = self.needs((first, last), 0), int(self.later[min(last, len(self.later) - 1)])
+            return self.apply(read(*seen, then), (seen, given), ((first, last), wanted)).clamp(0, 1)
+
+        return Rows(len(self.later), make)
 
     def apply(self, x: Tensor, given: Window, wanted: Window) -> Tensor:
         """The window `wanted` of the output, from the window `given` of the input.
@@ -70,14 +105,16 @@ def spread(pixels: Range, margin: int, length: int) -> Range:
 class Enlargement:
     """A layer (3, H, W) enlarged by a factor; `window` gives any part of the result.
 
+    Windows that follow on one another from the top down go on with what is held of the rows before.
+
     Args:
         fetch: gives windows of the layer.
         size: the layer's height and width.
         route: the network of each pass.
         scale: the factor; where the passes go beyond it, the result is reduced.
-        run: takes a window through a network, on its device.
         symmetries: 8 for the mean over the picture's symmetries, else 1. The picture is turned, not its tiles.
         true_to_input: correct the result until it gives the input when it is reduced again (Irani & Peleg, 1991).
+        cache: bytes that a strip's features may take; the picture goes through a network in strips of so many.
     """
 
     def __init__(
@@ -86,28 +123,34 @@ class Enlargement:
         size: Range,
         route: Sequence[CAEResNet],
         scale: float,
-        run: Callable[[CAEResNet, Tensor], Tensor],
         symmetries: int = 1,
         true_to_input: bool = False,
+        cache: float = math.inf,
     ):
         self.fetch, self.size, self.symmetries, self.scale = fetch, size, symmetries, scale
         self.larger = round(size[0] * scale), round(size[1] * scale)
-        self.chains = [self._chain(size, self.larger, route, run)]
-        if symmetries > 1:  # a picture on its side has steps of its own
-            self.chains.append(self._chain(size[::-1], self.larger[::-1], route, run))
         self.corrections = CORRECTIONS if true_to_input else 0
+        # Each correction looks two input pixels far down and two up again: so far is the edge of a window wrong.
+        self.margin = math.ceil(self.corrections * (4 * scale + 4))
         if true_to_input:
             self.down, self.up = Resize(self.larger, size, 1 / scale), Resize(size, self.larger, scale)
+        self.plan(route, cache)
 
-    def _chain(
-        self, size: Range, larger: Range, route: Sequence[CAEResNet], run: Callable[[CAEResNet, Tensor], Tensor]
-    ) -> list[Network | Resize]:
+    def plan(self, route: Sequence[CAEResNet], cache: float) -> None:
+        """Choose the networks and the size of their strips, also anew in the middle of a picture."""
+        self.route, self.cache = route, cache
+        self.chains = [self._chain(self.size, self.larger)]
+        if self.symmetries > 1:  # a picture on its side has steps of its own
+            self.chains.append(self._chain(self.size[::-1], self.larger[::-1]))
+        self.held: dict[tuple[int, Range], Reader] = {}  # by turn and columns: what goes on from the window before
+
+    def _chain(self, size: Range, larger: Range) -> list[Network | Resize]:
         """The steps from a picture of one size to the result."""
         steps: list[Network | Resize] = []
-        for model in route:
-            steps.append(Network(model, run, size))
+        for model in self.route:
+            steps.append(Network(model, size, self.cache))
             size = size[0] * model.config.scale, size[1] * model.config.scale
-        native = math.prod(model.config.scale for model in route)
+        native = math.prod(model.config.scale for model in self.route)
         if native != self.scale:
             steps.append(Resize(size, larger, self.scale / native))
         return steps
@@ -117,9 +160,7 @@ class Enlargement:
         wanted = rows, columns
         if not self.corrections:
             return self._mean(wanted)
-        # Each correction looks two input pixels far down and two up again: so far is the edge of a window wrong.
-        margin = math.ceil(self.corrections * (4 * self.scale + 4))
-        wider = spread(rows, margin, self.larger[0]), spread(columns, margin, self.larger[1])
+        wider = spread(rows, self.margin, self.larger[0]), spread(columns, self.margin, self.larger[1])
         source = self.up.needs(wider[0], 0), self.up.needs(wider[1], 1)
         x, original = self._mean(wider), self.fetch(*source)
         for _ in range(self.corrections):
@@ -138,14 +179,25 @@ class Enlargement:
 
     def _steps(self, turn: int, wanted: Window) -> Tensor:
         """A window of the result of the turned picture."""
+        (first, last), columns = wanted
+        read = self.held.get((turn, columns))
+        if read is None or not read.next <= first <= read.made:
+            read = self._rows(turn, columns).reader()
+        if turn % 4 == 0:  # the next window of these columns lies below; of other turns, beside or above
+            self.held[turn, columns] = read
+        return read(first, last, max(first, last - 2 * self.margin))[0]
+
+    def _rows(self, turn: int, wanted: Range) -> Rows:
+        """Columns of the result of the turned picture."""
         steps = self.chains[turn % 2]
-        ranges = [wanted]
+        columns = [wanted]
         for step in reversed(steps):
-            ranges.append((step.needs(ranges[-1][0], 0), step.needs(ranges[-1][1], 1)))
-        x = self._turned(turn, *ranges[-1])
-        for step, given, made in zip(steps, reversed(ranges[1:]), reversed(ranges[:-1]), strict=True):
-            x = step.apply(x, given, made)
-        return x.clamp(0, 1)
+            columns.append(step.needs(columns[-1], 1))
+        source = columns[-1]
+        rows = Rows(self.size[turn % 2], lambda first, last: self._turned(turn, (first, last), source)[None])
+        for step, given, made in zip(steps, reversed(columns[1:]), reversed(columns[:-1]), strict=True):
+            rows = step.rows(rows, given, made)
+        return rows
 
     def _turned(self, turn: int, rows: Range, columns: Range) -> Tensor:
         """A window of the turned picture."""

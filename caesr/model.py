@@ -98,8 +98,13 @@ class Bicubic(nn.Module):
         self.register_buffer("kernel", enlargement_kernel(scale), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.inner(F.pad(x, (0, 0, 2, 2), mode="replicate"))
+
+    def inner(self, x: Tensor) -> Tensor:
+        """Enlarge all but the two uppermost and the two lowest rows: (B, C, H + 4, W) -> (B, C, sH, sW)."""
         b, c, h, w = x.shape
-        x = F.pad(x.reshape(b * c, 1, h, w), (2, 2, 2, 2), mode="replicate")
+        h -= 4
+        x = F.pad(x.reshape(b * c, 1, h + 4, w), (2, 2, 0, 0), mode="replicate")
         with torch.autocast(x.device.type, enabled=False):  # in bf16 it would round the picture itself
             x = F.pixel_shuffle(F.conv2d(x, self.kernel.to(x.dtype)), self.scale)
         return x.view(b, c, h * self.scale, w * self.scale)
@@ -111,6 +116,8 @@ class CAEResNet(nn.Module):
     Raises:
         ValueError: a field of the config is out of its bounds.
     """
+
+    bicubic: Bicubic
 
     def __init__(self, in_channels: int = 3, out_channels: int = 3, **growth: Any):
         super().__init__()

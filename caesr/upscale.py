@@ -16,13 +16,19 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from caesr.enlargement import Enlargement, Fetch
+from caesr.checkpoint import CheckpointError
+from caesr.enlargement import Enlargement, Fetch, NotFinite, bytes_of_features
 from caesr.layers import bleed, check_picture, from_layers, pil_array, to_layers
+from caesr.lines import prepared
 from caesr.model import CAEResNet
 from caesr.tiles import Range, Window, cuts, halved, scaled
 
 SMALLEST_TILE = 32
+WIDEST = 8192  # pixels that go through a network side by side, where the tile is chosen by itself
+CACHE = 3e6  # bytes of a strip's features that stay near a CPU's cores; measured by benchmarks/engine.py
 LARGEST_SCALE = 8.0
+MOMENT = 384**2  # pixels
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 log = logging.getLogger("caesr.upscale")
 
@@ -51,8 +57,10 @@ class Upscaler:
         ensemble: average what the network makes of the picture's eight symmetries: eight times the work
             (Timofte et al., CVPR 2016, section 3.7).
         true_to_input: correct the result until it gives the input when it is reduced again.
+        precision: "float32", "bfloat16", or "auto": the latter where the device multiplies it faster.
     Raises:
-        ValueError: a model that does not take and give RGB, a device that is not there, a tile below 32.
+        ValueError: a model that does not take and give RGB, a device that is not there, a tile below 32, an
+            unknown precision.
     """
 
     def __init__(
@@ -62,6 +70,7 @@ class Upscaler:
         tile: int | str = "auto",
         ensemble: bool = False,
         true_to_input: bool = False,
+        precision: str = "auto",
     ):
         models = [model] if isinstance(model, CAEResNet) else list(model)
         if not models or any((m.config.in_channels, m.config.out_channels) != (3, 3) for m in models):
@@ -70,10 +79,13 @@ class Upscaler:
             raise ValueError(f"tile={tile!r}: give 'auto' or a whole number from {SMALLEST_TILE} up.")
         self.device = choose_device(device)
         self.tile, self.symmetries, self.true_to_input = tile, 8 if ensemble else 1, true_to_input
+        self.asked, self.precision = precision, choose_precision(precision, self.device)
         self.models: dict[int, CAEResNet] = {}
+        self.fast: dict[int, CAEResNet] = {}  # the same, computing in that precision
         for m in sorted(models, key=lambda m: m.config.scale):
             m = m.eval().to(self.device)
-            self.models[m.config.scale] = m.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+            m = m.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+            self.models[m.config.scale], self.fast[m.config.scale] = m, prepared(m, self.precision)
 
     def __call__(self, image: Picture, scale: float = 4.0) -> Picture:
         """Enlarge an image.
@@ -120,7 +132,9 @@ class Upscaler:
         route = self.route(scale)
         colour, alpha = self._layers(image, route, scale)
         windows = self.windows(image.shape[0], image.shape[1], scale)
-        clock = _Clock(sum(map(len, windows)) * (2 if isinstance(alpha, Enlargement) else 1), self.tile_side(route))
+        height = max(seen[1] - seen[0] for ((seen, _), *_) in windows)
+        layers = 2 if isinstance(alpha, Enlargement) else 1
+        clock = _Clock(sum(map(len, windows)) * layers, round(height / scale))
         for row in windows:
             rows = row[0][0]
             strip = np.empty((rows[1] - rows[0], round(image.shape[1] * scale), *image.shape[2:]), image.dtype)
@@ -141,7 +155,8 @@ class Upscaler:
 
         def enlargement(fetch: Fetch) -> Enlargement:
             size = image.shape[0], image.shape[1]
-            return Enlargement(fetch, size, route, scale, self._run, self.symmetries, self.true_to_input)
+            networks = [self.fast[model.config.scale] for model in route]
+            return Enlargement(fetch, size, networks, scale, self.symmetries, self.true_to_input, cache(self.device))
 
         def window(layer: int, rows: Range, columns: Range) -> Tensor:
             found = to_layers(image[slice(*rows), slice(*columns)])[layer]
@@ -173,10 +188,9 @@ class Upscaler:
     def windows(self, height: int, width: int, scale: float) -> list[list[Window]]:
         """The tiles of a picture of this size as windows of the result: rows of them, from the top down."""
         route = self.route(scale)
-        side, stride = self.tile_side(route), route[0].stride
         rows, columns = (
-            [scaled(cut, scale, length, round(length * scale)) for cut in cuts(length, side, stride)]
-            for length in (height, width)
+            [scaled(cut, scale, length, round(length * scale)) for cut in cuts(length, side, route[0].stride)]
+            for length, side in zip((height, width), self.tile_sides(route, width), strict=True)
         )
         return [[(row, column) for column in columns if column[0] < column[1]] for row in rows if row[0] < row[1]]
 
@@ -191,35 +205,54 @@ class Upscaler:
             pixel: bytes of one of its pixels.
         """
         route = self.route(scale)
-        side = self.tile_side(route)
-        strip = 3 * min(side, height) * width * scale**2 * pixel  # made, waiting, being written
-        halo = 2 * route[0].halo
-        features = max(
-            working_set(model) * math.prod(min(side * before + halo, length * before) for length in (height, width))
-            for model, before in zip(route, (1, route[0].config.scale), strict=False)
-        )
-        return height * width * pixel + strip + features
+        rows, columns = self.tile_sides(route, width)
+        rows, columns = min(rows, height), min(columns, width)
+        strip = 3 * rows * width * scale**2 * pixel  # made, waiting, being written
+        tile = 4 * rows * columns * scale**2 * 3 * 4  # floats: the strips, put together, as layers, as bytes
+        features, before = 0.0, 1
+        for model in (self.fast[model.config.scale] for model in route):
+            row = (min(columns, width) + 2 * model.halo) * before * bytes_of_features(model)
+            layers = 2 * sum(model.config.encoder_blocks + model.config.decoder_blocks)
+            features += (
+                2 * layers * row * math.ceil(width / columns)
+            )  # two rows before every convolution, for each column
+            features += 6 * min(cache(self.device), rows * before * row)
+            before *= model.config.scale
+        return height * width * pixel + strip + tile + features
 
-    def tile_side(self, route: Sequence[CAEResNet]) -> int:
-        """The side of a tile in pixels of the picture, such that no pass of the route sees more than a tile."""
+    def tile_sides(self, route: Sequence[CAEResNet], width: int) -> Range:
+        """Height and width of a tile in pixels of the picture, such that no pass of the route sees more than a tile.
+
+        Args:
+            width: of the picture.
+        """
         sides, before = [], 1
         for model in route:
             side = choose_tile(model, self.device) if self.tile == "auto" else int(self.tile)
             sides.append(max(SMALLEST_TILE, side // before))
             before *= model.config.scale
-        return min(sides)
+        side = min(sides)
+        if self.tile != "auto" or self.symmetries > 1:  # a turned picture goes across the tiles
+            return side, side
+        columns = min(width, max(side, WIDEST // (before // route[-1].config.scale)))
+        return max(route[0].stride, side**2 // columns), columns  # nothing is computed twice between rows of tiles
 
+    @torch.inference_mode()
     def _window(self, enlargement: Enlargement, rows: Range, columns: Range, clock: "_Clock") -> Tensor:
         """A window of a result, on the CPU; in halves where memory runs out, and so from then on."""
         height, width = rows[1] - rows[0], columns[1] - columns[0]
         if max(height, width) <= clock.largest:
             try:
                 return enlargement.window(rows, columns).cpu()
+            except NotFinite:
+                self._exactly(enlargement)
+                return self._window(enlargement, rows, columns, clock)
             except RuntimeError as error:
                 if not out_of_memory(error) or max(height, width) <= SMALLEST_TILE:
                     raise
                 clock.largest = max(height, width) // 2
                 clock.tile = round(clock.largest / enlargement.scale)
+                enlargement.plan(enlargement.route, enlargement.cache / 2)
                 log.warning("Memory ran out: tiles are halved to %d pixels of the result.", clock.largest)
         if height >= width:
             halves = [self._window(enlargement, half, columns, clock) for half in halved(rows)]
@@ -227,10 +260,19 @@ class Upscaler:
             halves = [self._window(enlargement, rows, half, clock) for half in halved(columns)]
         return torch.cat(halves, dim=1 if height >= width else 2)
 
-    @torch.inference_mode()
-    def _run(self, model: CAEResNet, x: Tensor) -> Tensor:
-        """A window (3, h, w) through a network -> (3, sh, sw) in [0, 1], on its device."""
-        return model(x[None].contiguous(memory_format=torch.channels_last))[0].clamp(0, 1)
+    def _exactly(self, enlargement: Enlargement) -> None:
+        """From now on compute in float32.
+
+        Raises:
+            CheckpointError: so it was done already.
+        """
+        exact = [self.models[model.config.scale] for model in enlargement.route]
+        if all(one is other for one, other in zip(exact, enlargement.route, strict=True)):
+            raise CheckpointError(
+                "The network makes no numbers of this picture: its weights are broken. Fetch it anew."
+            )
+        log.warning("%s does not hold what the network makes of this picture: it goes on in float32.", self.precision)
+        enlargement.plan(exact, enlargement.cache)
 
 
 def passes(natives: Iterable[int], scale: float) -> tuple[int, ...]:
@@ -320,17 +362,35 @@ def choose_device(name: str | torch.device = "auto") -> torch.device:
     return device
 
 
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """The type that features are computed in: of that name, or by "auto" bfloat16 where the device has it.
+
+    Raises:
+        ValueError: there is no such precision.
+    """
+    if name not in PRECISIONS:
+        raise ValueError(f"precision={name!r}: choose from {', '.join(PRECISIONS)}.")
+    if name != "auto":
+        return torch.float32 if name == "float32" else torch.bfloat16
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        asks = (getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile"))
+        native = device.type == "cpu" and any(ask() for ask in asks if ask)
+    return torch.bfloat16 if native else torch.float32
+
+
+def cache(device: torch.device) -> float:
+    """Bytes that a strip's features may take: on a GPU a tile goes through the network at once."""
+    return CACHE if device.type == "cpu" else math.inf
+
+
 def choose_tile(model: CAEResNet, device: torch.device) -> int:
-    """A side in low-res pixels, 128 to 1024, by free memory: half of a GPU's; a quarter of a host's, 1 GiB at most."""
-    budget = torch.cuda.mem_get_info(device)[0] / 2 if device.type == "cuda" else min(free_memory() / 4, 2**30)
-    return int(min(1024, max(128, math.sqrt(budget / working_set(model)) // 64 * 64)))
-
-
-def working_set(model: CAEResNet) -> float:
-    """Bytes that a network takes for each pixel of its input: the float32 values that are alive at once."""
-    config = model.config
-    pixel = config.scale**2 if config.upsampling == "pre" else 1
-    return 4 * (6 * config.widths[0] * pixel + 4 * 3 * config.scale**2)
+    """A side in low-res pixels, 128 to 1024, by free memory: half of a GPU's; of a host's a quarter, and no more than
+    is done in a moment, so that progress shows and a run stops when told."""
+    pixel = 4 * (6 * bytes_of_features(model) + 4 * 3 * model.config.scale**2)
+    budget = torch.cuda.mem_get_info(device)[0] / 2 if device.type == "cuda" else min(free_memory() / 4, MOMENT * pixel)
+    return int(min(1024, max(128, math.sqrt(budget / pixel) // 64 * 64)))
 
 
 def out_of_memory(error: RuntimeError) -> bool:

@@ -35,7 +35,7 @@ def test_tiled_equals_whole_at_any_scale_in_any_way(height, width, tile, scale, 
     if ensemble and scale > 4:
         scale = 4  # eight times two passes take long
     image = noise(height, width, channels)
-    tiled, whole = (Upscaler(FAMILY, "cpu", side, ensemble, true)(image, scale) for side in (tile, 4096))
+    tiled, whole = (Upscaler(FAMILY, "cpu", side, ensemble, true, "float32")(image, scale) for side in (tile, 4096))
     assert np.abs(tiled.astype(int) - whole).max() <= 1e-4 * 65535
 
 
@@ -43,7 +43,7 @@ def test_tiled_equals_whole_at_any_scale_in_any_way(height, width, tile, scale, 
 @given(SIDE, SIDE, st.integers(SMALLEST_TILE, 70))
 def test_a_network_that_enlarges_first_is_tiled_as_exactly(height, width, tile):
     image = noise(height, width)
-    tiled, whole = (Upscaler(ARTICLE, "cpu", side)(image, 2) for side in (tile, 4096))
+    tiled, whole = (Upscaler(ARTICLE, "cpu", side, precision="float32")(image, 2) for side in (tile, 4096))
     assert np.abs(tiled.astype(int) - whole).max() <= 1e-4 * 65535
 
 
@@ -71,12 +71,49 @@ def test_a_window_fetches_little_more_than_it_shows():
         return torch.rand(3, rows[1] - rows[0], columns[1] - columns[0])
 
     net = small(4)
-    enlargement = Enlargement(fetch, (10_000, 10_000), [net], 4, lambda model, x: model(x[None])[0])
-    assert enlargement.window((20_000, 20_200), (400, 600)).shape == (3, 200, 200)
-    (((top, bottom), (left, right)),) = asked
-    assert 5000 - net.halo - 2 <= top <= 5000 - net.halo
-    assert 5050 + net.halo <= bottom <= 5050 + net.halo + 2
-    assert (left, right) == (100 - net.halo - (100 - net.halo) % 2, 150 + net.halo)
+    enlargement = Enlargement(fetch, (10_000, 10_000), [net], 4)
+    with torch.inference_mode():
+        assert enlargement.window((20_000, 20_200), (400, 600)).shape == (3, 200, 200)
+    assert {columns for _, columns in asked} == {(100 - net.halo - (100 - net.halo) % 2, 150 + net.halo)}
+    seen = [row for rows, _ in asked for row in range(*rows)]
+    assert seen == list(range(seen[0], seen[-1] + 1))
+    assert 5000 - net.halo - 4 <= seen[0] <= 5000 - net.halo + 4
+    assert 5050 + net.halo - 4 <= seen[-1] <= 5050 + net.halo + 4
+
+
+@pytest.mark.parametrize(("scale", "true"), [(4, False), (3.3, False), (8, False), (4, True)])
+def test_windows_one_below_the_other_compute_nothing_twice(scale, true, monkeypatch):
+    asked = []
+
+    def fetch(self, turn, rows, columns):
+        asked.extend(range(*rows))
+        return layer[:, slice(*rows), slice(*columns)]
+
+    monkeypatch.setattr(Enlargement, "_turned", fetch)  # what the networks look at; corrections ask for more
+    layer = torch.rand(3, 100, 40)
+    route = [FAMILY[0], FAMILY[2]] if scale > 4 else [FAMILY[2]]
+    whole = lambda rows, columns: layer[:, slice(*rows), slice(*columns)]  # noqa: E731
+    enlargement = Enlargement(whole, (100, 40), route, scale, true_to_input=true, cache=2000)
+    with torch.inference_mode():
+        for first in range(0, enlargement.larger[0], 50):
+            enlargement.window((first, min(enlargement.larger[0], first + 50)), (0, enlargement.larger[1]))
+    assert asked == list(range(100))
+
+
+def test_what_half_precision_cannot_hold_is_computed_again_in_float32(caplog):
+    image = noise(40, 50)
+    upscaler, exact = (Upscaler(small(2), "cpu", 32, precision=way) for way in ("bfloat16", "float32"))
+    upscaler.fast[2].decoder[-1].weight.data[0] = float("inf")
+    assert np.array_equal(upscaler(image, 2), exact(image, 2))
+    assert caplog.text.count("it goes on in float32") == 1
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+def test_broken_weights_make_no_black_picture_but_an_error(precision):
+    net = small(2)
+    net.encoder[0].weight.data[0] = float("nan")
+    with pytest.raises(ValueError, match="its weights are broken"):
+        Upscaler(net, "cpu", precision=precision)(noise(40, 50), 2)
 
 
 @pytest.mark.parametrize("scale", [1.5, 2, 4])
@@ -90,5 +127,5 @@ def test_strips_are_the_result_from_the_top_down(scale):
 
 def test_a_correction_is_tiled_exactly_where_the_picture_is_far_larger_than_its_margin():
     image = noise(40, 400)
-    tiled, whole = (Upscaler(FAMILY, "cpu", side, true_to_input=True)(image, 2.3) for side in (32, 4096))
+    tiled, whole = (Upscaler(FAMILY, "cpu", side, False, True, "float32")(image, 2.3) for side in (32, 4096))
     assert np.abs(tiled.astype(int) - whole).max() <= 1e-4 * 65535

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import zoo
 from caesr import CAEResNet, Upscaler
+from caesr.enlargement import Enlargement
 from caesr.invention import contradiction
 from caesr.layers import bleed
 from caesr.resize import resize_image
@@ -32,10 +34,23 @@ NETWORKS = {
 def test_tiles_give_what_the_whole_picture_gives(height, width, tile, name, data):
     network = data.draw(st.sampled_from(NETWORKS[name])).eval()
     x = torch.rand(3, height, width, generator=torch.Generator().manual_seed(height * 1000 + width))
-    tiled, whole = Upscaler(network, "cpu", tile), Upscaler(network, "cpu", 4096)
+    tiled, whole = (Upscaler(network, "cpu", side, precision="float32") for side in (tile, 4096))
     image = (x * 65535).permute(1, 2, 0).numpy().astype(np.uint16)  # 16 bits, to see small differences
     difference = np.abs(tiled(image, network.config.scale).astype(int) - whole(image, network.config.scale))
     assert difference.max() <= 1e-4 * 65535
+
+
+@pytest.mark.parametrize("name", [name for name in zoo.names() if zoo.info(name).family != "seed"])  # which is slow
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_no_checkpoint_shows_its_tiles_in_either_precision(name, precision, photograph):
+    model = zoo.load(name)
+    tiled, strips, whole = (
+        Upscaler(model, "cpu", tile, precision=precision)(photograph[:97], model.config.scale).astype(int)
+        for tile in (41, "auto", 4096)
+    )
+    for other in (tiled, strips):
+        assert np.abs(other - whole).max() <= 1
+        assert (other == whole).mean() >= 0.9999
 
 
 @settings(max_examples=25, deadline=None)
@@ -141,8 +156,8 @@ def test_progress_counts_tiles_up_to_the_result(family, photograph):
 
 def test_closing_the_stream_stops_the_work(family, photograph, monkeypatch):
     upscaler, runs = Upscaler(family, "cpu", 32), []
-    run = Upscaler._run
-    monkeypatch.setattr(Upscaler, "_run", lambda self, model, x: runs.append(1) or run(self, model, x))
+    run = Enlargement.window
+    monkeypatch.setattr(Enlargement, "window", lambda self, *window: runs.append(1) or run(self, *window))
     stream = upscaler.stream(photograph, 4)
     next(stream)
     next(stream)
@@ -152,14 +167,15 @@ def test_closing_the_stream_stops_the_work(family, photograph, monkeypatch):
 
 def test_when_memory_runs_out_the_tile_is_halved_and_the_result_is_the_same(family, photograph, monkeypatch):
     expected = Upscaler(family, "cpu", 128)(photograph, 2)
-    run = Upscaler._run
+    run = Enlargement.window
 
-    def small_memory(self, model, x):
-        if x.shape[-1] * x.shape[-2] > 100 * 100:
+    def small_memory(self, rows, columns):
+        result = run(self, rows, columns)  # what was begun is lost, and must not be missed
+        if max(rows[1] - rows[0], columns[1] - columns[0]) > 128:
             raise torch.OutOfMemoryError("no more")
-        return run(self, model, x)
+        return result
 
-    monkeypatch.setattr(Upscaler, "_run", small_memory)
+    monkeypatch.setattr(Enlargement, "window", small_memory)
     *_, last = Upscaler(family, "cpu", 128).stream(photograph, 2)
     assert last.tile < 128
     assert np.abs(last.result.astype(int) - expected).max() <= 1
@@ -172,10 +188,10 @@ def test_what_the_machine_cannot_hold_is_refused_before_it_is_tried(family):
 
 
 def test_an_error_that_is_not_memory_is_not_swallowed(family, photograph, monkeypatch):
-    def broken(self, model, x):
+    def broken(self, rows, columns):
         raise RuntimeError("a kernel failed")
 
-    monkeypatch.setattr(Upscaler, "_run", broken)
+    monkeypatch.setattr(Enlargement, "window", broken)
     with pytest.raises(RuntimeError, match="a kernel failed"):
         Upscaler(family, "cpu")(photograph, 2)
 
@@ -199,6 +215,8 @@ def test_what_an_upscaler_cannot_use_is_refused_in_words():
         Upscaler(CAEResNet(1, 1), "cpu")
     with pytest.raises(ValueError, match="tile=8"):
         Upscaler(small(2), "cpu", 8)
+    with pytest.raises(ValueError, match="precision='int8'"):
+        Upscaler(small(2), "cpu", precision="int8")
     with pytest.raises(ValueError, match="is not known"):
         choose_device("toaster")
     if not torch.cuda.is_available():

@@ -72,7 +72,7 @@ def test_what_goes_wrong_there_is_said_in_the_same_words():
 def broken(*_):
     raise RuntimeError("A kernel failed.")
 
-device.Upscaler._run = broken
+device.Upscaler._window = broken
 said = []
 for file in (cat, Path("README.md")):
     try:

@@ -1,0 +1,228 @@
+"""A network row by row: what a convolution will need again is kept, so that nothing is computed twice.
+
+A picture goes through all layers in strips of a few rows, small enough to stay in the processor's cache. Every layer
+makes its rows when they are asked for, from rows of the layer before, and those stay until nobody will ask for them
+again: two rows before a 3×3 convolution, the delay of the way through the latent before a long skip (line buffers, as
+in Alwani et al., "Fused-layer CNN accelerators", MICRO 2016). The sums are those of `CAEResNet.forward`.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from caesr.model import Bicubic, CAEResNet, ResidualBlock, stages
+from caesr.tiles import Range
+
+Make = Callable[[int, int], Tensor]  # the first row, and the one behind the last -> (1, C, rows, W)
+
+
+class Rows:
+    """The rows of a picture or of a layer's features, made from the top down.
+
+    Args:
+        height: of the whole.
+        make: makes rows that follow on those it made last; the first time it may begin anywhere.
+        step: rows are made in multiples of so many.
+        strip: so many at once; more are made one strip after the other.
+    """
+
+    def __init__(self, height: int, make: Make, step: int = 1, strip: float = math.inf):
+        self.height, self.make, self.step = height, make, step
+        self.strip = max(step, strip // step * step)
+        self.readers: list[Reader] = []
+        self.first = 0  # of the rows that are held
+        self.held: Tensor | None = None
+
+    def reader(self) -> "Reader":
+        """Somebody who will ask for rows, and for whom they are kept."""
+        self.readers.append(Reader(self))
+        return self.readers[-1]
+
+    def get(self, first: int, last: int) -> Tensor:
+        """Rows that are held, or follow on them."""
+        if self.held is None:
+            self.first = end = first // self.step * self.step
+            pieces = []
+        else:
+            end, pieces = self.first + self.held.shape[2], [self.held]
+        while end < last:
+            start, end = end, int(min(self.height, end + self.strip, -(-last // self.step) * self.step))
+            pieces.append(self.make(start, end))
+        self.held = pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=2)
+        return self.held[:, :, first - self.first : last - self.first]
+
+    def release(self) -> None:
+        """Let go of the rows that no reader will ask for."""
+        first = min(reader.next for reader in self.readers)
+        if self.held is not None and first > self.first:
+            rest = self.held[:, :, first - self.first :]
+            self.first, self.held = first, rest.clone()  # a view would keep all of them
+
+
+class Reader:
+    """One who asks for rows, from the top down."""
+
+    def __init__(self, rows: Rows):
+        self.rows, self.next = rows, 0
+
+    @property
+    def made(self) -> int:
+        """Behind the last row that has been made."""
+        return self.rows.first + (0 if self.rows.held is None else self.rows.held.shape[2])
+
+    def __call__(self, first: int, last: int, then: int, edge: str = "constant") -> Tensor:
+        """Rows, of which some may lie beyond the picture.
+
+        Args:
+            then: the first one that will be asked for the next time.
+            edge: what lies beyond: "constant" for zeros, "replicate" for the outermost row.
+        """
+        height = self.rows.height
+        start = min(max(0, first), height - 1)  # all of them may lie below the picture, of which one row is taken then
+        end = max(start + 1, min(last, height))
+        x = self.rows.get(start, end)
+        self.next = min(then, height - 1)
+        self.rows.release()
+        if first < start or end < last:
+            x = F.pad(x, (0, 0, max(0, start - first), last - end), mode=edge)
+        return x[:, :, max(0, first - start) :]
+
+
+def network(model: CAEResNet, picture: Rows, columns: Range, strip: float = math.inf) -> Rows:
+    """What a network makes of a picture. Every layer computes in the type of its own weights.
+
+    Args:
+        picture: rows of (1, C, n, W), float32 in [0, 1].
+        columns: of the result; others are left out.
+        strip: so many rows of the picture go through the network at once.
+    Returns:
+        rows of (1, C, n, columns), float32, not clamped.
+    """
+    config = model.config
+    pre = config.scale if config.upsampling == "pre" else 1
+    shuffle = config.scale // pre
+    enlarged = larger(picture, model.bicubic, strip) if pre > 1 else picture
+    y = body(model, enlarged)
+    read, own = y.reader(), enlarged.reader() if config.global_residual else None
+    head = model.decoder[-1]
+    assert isinstance(head, nn.ConvTranspose2d)  # which with a stride of one is a convolution
+    weight = head.weight.transpose(0, 1).flip(-2, -1).contiguous(memory_format=torch.channels_last)
+
+    def make(first: int, last: int) -> Tensor:
+        first, last = first // shuffle, last // shuffle
+        x = read(first - 1, last + 1, last - 1).to(weight.dtype)
+        x = F.conv2d(x, weight, head.bias, padding=(0, 1))
+        x = F.pixel_shuffle(x.float(), shuffle)[..., slice(*columns)]
+        if own is None:
+            return x
+        if shuffle == 1:
+            return x + own(first, last, last)[..., slice(*columns)]
+        return x + model.bicubic.inner(own(first - 2, last + 2, last - 2, "replicate"))[..., slice(*columns)]
+
+    return Rows(picture.height * config.scale, make, shuffle, strip * config.scale)
+
+
+def prepared(model: CAEResNet, dtype: torch.dtype) -> CAEResNet:
+    """A network whose layers compute in `dtype`, but for those that see or make the picture itself.
+
+    bfloat16 tells 256 levels between a half and one apart: enough for features, and for what bicubic lacks.
+    """
+    if dtype == torch.float32:
+        return model
+    model = deepcopy(model)
+    first, head = model.encoder[0], model.decoder[-1]
+    for part in model.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+            whole = part is first or (part is head and not model.config.global_residual)
+            part.to(torch.float32 if whole else dtype)
+    return model
+
+
+def body(model: CAEResNet, picture: Rows) -> Rows:
+    """All layers but the head: a row for every row of the picture, and perhaps some below it."""
+    config, levels = model.config, []
+    x = padded(picture, 2 ** (len(config.widths) - 1))
+    for entry, _, *several in stages(model.encoder, config.encoder_blocks):
+        x = blocks(convolution(x, entry), several)
+        levels.append(x)
+    for i, (entry, _, *several) in enumerate(stages(model.decoder, config.decoder_blocks[::-1])):
+        skip = levels[-2 - i] if config.skips != "none" else None
+        x = blocks(rising(x, entry, skip, model.fusion[i] if config.skips == "fuse" else None), several)
+    return x
+
+
+def larger(picture: Rows, bicubic: Bicubic, strip: float) -> Rows:
+    """The bicubic enlargement of a picture."""
+    read, s = picture.reader(), bicubic.scale
+
+    def make(first: int, last: int) -> Tensor:
+        return bicubic.inner(read(first // s - 2, last // s + 2, last // s - 2, "replicate"))
+
+    return Rows(picture.height * s, make, s, strip * s)
+
+
+def padded(picture: Rows, multiple: int) -> Rows:
+    """A picture whose last row and column are repeated until height and width are multiples."""
+    read = picture.reader()
+
+    def make(first: int, last: int) -> Tensor:
+        x = read(first, last, last, "replicate")
+        right = -x.shape[-1] % multiple
+        x = F.pad(x, (0, right, 0, 0), mode="replicate") if right else x
+        return x.contiguous(memory_format=torch.channels_last)
+
+    return Rows(-(-picture.height // multiple) * multiple, make)
+
+
+def convolution(source: Rows, layer: nn.Module) -> Rows:
+    """A 3×3 convolution with its ReLU."""
+    assert isinstance(layer, nn.Conv2d)
+    read, stride = source.reader(), layer.stride[0]
+
+    def make(first: int, last: int) -> Tensor:
+        x = read(first * stride - 1, (last - 1) * stride + 2, last * stride - 1).to(layer.weight.dtype)
+        return F.conv2d(x, layer.weight, layer.bias, stride, (0, 1)).relu_()
+
+    return Rows(-(-source.height // stride), make)
+
+
+def blocks(source: Rows, several: Iterable[nn.Module]) -> Rows:
+    """Residual blocks, one after the other."""
+    for block in several:
+        assert isinstance(block, ResidualBlock)
+        source = residual(source, block)
+    return source
+
+
+def residual(source: Rows, block: ResidualBlock) -> Rows:
+    """A residual block."""
+    read = convolution(source, block.conv1).reader()
+    skip = source.reader()
+
+    def make(first: int, last: int) -> Tensor:
+        x = F.conv2d(read(first - 1, last + 1, last - 1), block.conv2.weight, block.conv2.bias, padding=(0, 1))
+        return x.add_(skip(first, last, last))  # in x's type
+
+    return Rows(source.height, make)
+
+
+def rising(source: Rows, layer: nn.Module, above: Rows | None, fuse: nn.Module | None) -> Rows:
+    """A transposed convolution to twice the size with its ReLU, joined by the encoder's level of that size."""
+    assert isinstance(layer, nn.ConvTranspose2d)
+    read, skip = source.reader(), above.reader() if above else None
+
+    def make(first: int, last: int) -> Tensor:
+        x = read(first // 2, min(last // 2 + 1, source.height), last // 2).to(layer.weight.dtype)
+        x = F.conv_transpose2d(x, layer.weight, layer.bias, 2, 1, 1)  # its last row wants one more below, mostly
+        x = x[:, :, first % 2 : first % 2 + last - first].relu_()
+        if skip is None:
+            return x
+        if fuse is None:
+            return x.add_(skip(first, last, last))
+        return fuse(torch.cat((x, skip(first, last, last).to(x.dtype)), dim=1))
+
+    return Rows(2 * source.height, make)
