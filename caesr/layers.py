@@ -39,13 +39,12 @@ def from_layers(colour: Tensor, alpha: Tensor | None, like: np.ndarray) -> np.nd
     grey = like.ndim == 2 or like.shape[2] < 3
     channels = (1 if grey else 3) + (alpha is not None)
     height, width = colour.shape[-2:]
-    most = np.iinfo(like.dtype).max
     image = np.empty((height, width, channels), like.dtype)
     for top in range(0, height, 256):  # strips, so that no second picture of floats is made
         rows = slice(top, top + 256)
-        layers = [colour[:, rows].mean(dim=0, keepdim=True) if grey else colour[:, rows]]
-        layers += [] if alpha is None else [alpha[:, rows]]
-        image[rows] = torch.cat(layers).mul(most).add_(0.5).permute(1, 2, 0).numpy()
+        x = colour[:, rows].mean(dim=0, keepdim=True) if grey else colour[:, rows]
+        x = x if alpha is None else torch.cat((x, alpha[:, rows]))
+        torch.from_numpy(image[rows]).copy_(x.permute(1, 2, 0).mul(np.iinfo(like.dtype).max).add_(0.5))
     return image[:, :, 0] if like.ndim == 2 else image
 
 

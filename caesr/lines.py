@@ -32,7 +32,7 @@ class Rows:
 
     def __init__(self, height: int, make: Make, step: int = 1, strip: float = math.inf):
         self.height, self.make, self.step = height, make, step
-        self.strip = max(step, strip // step * step)
+        self.strip = max(step, strip // step * step) if math.isfinite(strip) else strip
         self.readers: list[Reader] = []
         self.first = 0  # of the rows that are held
         self.held: Tensor | None = None
@@ -110,20 +110,44 @@ def network(model: CAEResNet, picture: Rows, columns: Range, strip: float = math
     read, own = y.reader(), enlarged.reader() if config.global_residual else None
     head = model.decoder[-1]
     assert isinstance(head, nn.ConvTranspose2d)  # which with a stride of one is a convolution
-    weight = head.weight.transpose(0, 1).flip(-2, -1).contiguous(memory_format=torch.channels_last)
+    weight = by_place(head.weight.transpose(0, 1).flip(-2, -1), shuffle)
+    bias = None if head.bias is None else by_place(head.bias, shuffle)
+    cubic = by_place(for_colours(model.bicubic.kernel, config.out_channels), shuffle) if own and shuffle > 1 else None
 
     def make(first: int, last: int) -> Tensor:
         first, last = first // shuffle, last // shuffle
-        x = read(first - 1, last + 1, last - 1).to(weight.dtype)
-        x = F.conv2d(x, weight, head.bias, padding=(0, 1))
-        x = F.pixel_shuffle(x.float(), shuffle)[..., slice(*columns)]
-        if own is None:
-            return x
-        if shuffle == 1:
-            return x + own(first, last, last)[..., slice(*columns)]
-        return x + model.bicubic.inner(own(first - 2, last + 2, last - 2, "replicate"))[..., slice(*columns)]
+        x = F.conv2d(read(first - 1, last + 1, last - 1).to(weight.dtype), weight, bias, padding=(0, 1)).float()
+        if own and cubic is not None:
+            low = own(first - 2, last + 2, last - 2, "replicate")
+            low = F.pad(low, (2, 2 + x.shape[-1] - low.shape[-1], 0, 0), mode="replicate")
+            x += F.conv2d(low.contiguous(memory_format=torch.channels_last), cubic)
+        elif own:
+            low = own(first, last, last)
+            x = x[..., : low.shape[-1]] + low
+        return spread(x, shuffle)[..., slice(*columns)]
 
     return Rows(picture.height * config.scale, make, shuffle, strip * config.scale)
+
+
+def by_place(values: Tensor, scale: int) -> Tensor:
+    """What makes C·s² channels before a pixel shuffle, its channels put in order of place, colours last.
+
+    So the shuffle moves whole rows of s·C numbers, which is several times faster.
+    """
+    values = values.unflatten(0, (-1, scale, scale)).movedim(0, 2).flatten(0, 2)
+    return values.contiguous(memory_format=torch.channels_last) if values.ndim == 4 else values
+
+
+def for_colours(kernel: Tensor, colours: int) -> Tensor:
+    """A kernel (s², 1, k, k) for one colour -> (C·s², C, k, k), which does the same to each of several."""
+    return torch.einsum("oiyx,cd->coidyx", kernel, torch.eye(colours, device=kernel.device)).flatten(0, 1).flatten(1, 2)
+
+
+def spread(x: Tensor, scale: int) -> Tensor:
+    """The pixel shuffle of channels in order of place: (1, s·s·C, H, W) -> (1, C, sH, sW)."""
+    _, _, height, width = x.shape
+    x = x.permute(0, 2, 3, 1).reshape(height, width, scale, -1).transpose(1, 2)
+    return x.reshape(1, scale * height, scale * width, -1).permute(0, 3, 1, 2)
 
 
 def prepared(model: CAEResNet, dtype: torch.dtype) -> CAEResNet:
@@ -145,9 +169,10 @@ def prepared(model: CAEResNet, dtype: torch.dtype) -> CAEResNet:
 def body(model: CAEResNet, picture: Rows) -> Rows:
     """All layers but the head: a row for every row of the picture, and perhaps some below it."""
     config, levels = model.config, []
+    dtype = min((p.dtype for p in model.parameters()), key=lambda dtype: dtype.itemsize)  # of the features
     x = padded(picture, 2 ** (len(config.widths) - 1))
     for entry, _, *several in stages(model.encoder, config.encoder_blocks):
-        x = blocks(convolution(x, entry), several)
+        x = blocks(convolution(x, entry, dtype), several)
         levels.append(x)
     for i, (entry, _, *several) in enumerate(stages(model.decoder, config.decoder_blocks[::-1])):
         skip = levels[-2 - i] if config.skips != "none" else None
@@ -178,14 +203,14 @@ def padded(picture: Rows, multiple: int) -> Rows:
     return Rows(-(-picture.height // multiple) * multiple, make)
 
 
-def convolution(source: Rows, layer: nn.Module) -> Rows:
-    """A 3×3 convolution with its ReLU."""
+def convolution(source: Rows, layer: nn.Module, dtype: torch.dtype) -> Rows:
+    """A 3×3 convolution with its ReLU; what it makes is of type `dtype`."""
     assert isinstance(layer, nn.Conv2d)
     read, stride = source.reader(), layer.stride[0]
 
     def make(first: int, last: int) -> Tensor:
         x = read(first * stride - 1, (last - 1) * stride + 2, last * stride - 1).to(layer.weight.dtype)
-        return F.conv2d(x, layer.weight, layer.bias, stride, (0, 1)).relu_()
+        return F.conv2d(x, layer.weight, layer.bias, stride, (0, 1)).relu_().to(dtype)
 
     return Rows(-(-source.height // stride), make)
 
@@ -200,12 +225,12 @@ def blocks(source: Rows, several: Iterable[nn.Module]) -> Rows:
 
 def residual(source: Rows, block: ResidualBlock) -> Rows:
     """A residual block."""
-    read = convolution(source, block.conv1).reader()
+    read = convolution(source, block.conv1, block.conv2.weight.dtype).reader()
     skip = source.reader()
 
     def make(first: int, last: int) -> Tensor:
         x = F.conv2d(read(first - 1, last + 1, last - 1), block.conv2.weight, block.conv2.bias, padding=(0, 1))
-        return x.add_(skip(first, last, last))  # in x's type
+        return x.add_(skip(first, last, last))
 
     return Rows(source.height, make)
 
@@ -216,13 +241,13 @@ def rising(source: Rows, layer: nn.Module, above: Rows | None, fuse: nn.Module |
     read, skip = source.reader(), above.reader() if above else None
 
     def make(first: int, last: int) -> Tensor:
-        x = read(first // 2, min(last // 2 + 1, source.height), last // 2).to(layer.weight.dtype)
+        x = read(first // 2, min(last // 2 + 1, source.height), last // 2)
         x = F.conv_transpose2d(x, layer.weight, layer.bias, 2, 1, 1)  # its last row wants one more below, mostly
         x = x[:, :, first % 2 : first % 2 + last - first].relu_()
         if skip is None:
             return x
         if fuse is None:
             return x.add_(skip(first, last, last))
-        return fuse(torch.cat((x, skip(first, last, last).to(x.dtype)), dim=1))
+        return fuse(torch.cat((x, skip(first, last, last)), dim=1))
 
     return Rows(2 * source.height, make)
