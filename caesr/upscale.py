@@ -27,7 +27,7 @@ SMALLEST_TILE = 32
 WIDEST = 8192  # pixels that go through a network side by side, where the tile is chosen by itself
 CACHE = 3e6  # bytes of a strip's features that stay near a CPU's cores; measured by benchmarks/engine.py
 LARGEST_SCALE = 8.0
-MOMENT = 384**2  # pixels
+MOMENT = 1e7  # bytes of a layer's features, of a tile on a CPU
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 log = logging.getLogger("caesr.upscale")
@@ -228,7 +228,8 @@ class Upscaler:
         """
         sides, before = [], 1
         for model in route:
-            side = choose_tile(model, self.device) if self.tile == "auto" else int(self.tile)
+            own = self.fast[model.config.scale]
+            side = choose_tile(own, self.device) if self.tile == "auto" else int(self.tile)
             sides.append(max(SMALLEST_TILE, side // before))
             before *= model.config.scale
         side = min(sides)
@@ -239,11 +240,11 @@ class Upscaler:
 
     @torch.inference_mode()
     def _window(self, enlargement: Enlargement, rows: Range, columns: Range, clock: "_Clock") -> Tensor:
-        """A window of a result, on the CPU; in halves where memory runs out, and so from then on."""
+        """A window of a result; in halves where memory runs out, and so from then on."""
         height, width = rows[1] - rows[0], columns[1] - columns[0]
         if max(height, width) <= clock.largest:
             try:
-                return enlargement.window(rows, columns).cpu()
+                return enlargement.window(rows, columns)
             except NotFinite:
                 self._exactly(enlargement)
                 return self._window(enlargement, rows, columns, clock)
@@ -386,11 +387,17 @@ def cache(device: torch.device) -> float:
 
 
 def choose_tile(model: CAEResNet, device: torch.device) -> int:
-    """A side in low-res pixels, 128 to 1024, by free memory: half of a GPU's; of a host's a quarter, and no more than
-    is done in a moment, so that progress shows and a run stops when told."""
-    pixel = 4 * (6 * bytes_of_features(model) + 4 * 3 * model.config.scale**2)
-    budget = torch.cuda.mem_get_info(device)[0] / 2 if device.type == "cuda" else min(free_memory() / 4, MOMENT * pixel)
-    return int(min(1024, max(128, math.sqrt(budget / pixel) // 64 * 64)))
+    """A side in low-res pixels, 128 to 1024.
+
+    On a GPU as large as half of the free memory allows; on a CPU so that a tile takes a moment only: progress shows,
+    and a run stops when told.
+    """
+    if device.type == "cuda":
+        pixel = 6 * bytes_of_features(model) + 4 * 4 * 3 * model.config.scale**2
+        area = torch.cuda.mem_get_info(device)[0] / 2 / pixel
+    else:
+        area = MOMENT / bytes_of_features(model)  # which grow with the work
+    return int(min(1024, max(128, math.sqrt(area) // 64 * 64)))
 
 
 def out_of_memory(error: RuntimeError) -> bool:
