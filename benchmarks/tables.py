@@ -120,7 +120,69 @@ def fuzz() -> str:
     return table(["damaged", "cases"], rows, note)
 
 
+def measured(found: dict[str, Any]) -> str:
+    """With what, when and on what something was measured; and whether the machine was idle."""
+    disturbed = f", while other programs used {found['busy']:.1f} cores" if found["busy"] > 0.2 else ""
+    return f"`{found['command']}`, {found['date']}: {found['cpu']}, torch {found['torch']}{disturbed}."
+
+
+def engine() -> str:
+    """Arithmetic beside the machine's matrix products."""
+    found = results("engine")["speed"]
+    rows: list[list[object]] = [
+        [
+            f"`{row['checkpoint']}`", row["precision"], row["ms_per_mp"], row["whole_ms_per_mp"],
+            f"{row['gflops']} of {row['ceiling_gflops']}", f"{100 * row['gflops'] / row['ceiling_gflops']:.0f} %",
+        ]
+        for row in found["found"]
+    ]  # fmt: skip
+    head = ["checkpoint", "precision", "ms/MP", "at once: ms/MP", "GFLOP/s of a matrix product's", "share"]
+    note = (
+        "A megapixel of the result, from array to array, tiles and bytes included; at once: the network alone, on the "
+        f"whole picture as PyTorch has it. {measured(found)}"
+    )
+    return table(head, rows, note)
+
+
+def tiles() -> str:
+    """What tiles cost."""
+    found = results("engine")["tiles"]
+    rows: list[list[object]] = [[row["tile"], f"{row['work']:.3f}", row["seconds"]] for row in found["found"]]
+    head = ["tile", "arithmetic, of the whole picture's", "seconds"]
+    return table(head, rows, f"12 megapixels ×2 by `caesr-lite-x2`; counted. {measured(found)}")
+
+
+def backends() -> str:
+    """Milliseconds of other runtimes."""
+    found = results("backends")
+    ways = list(dict.fromkeys(row["way"] for row in found["rows"]))
+    each: dict[str, dict[str, float]] = {}
+    for row in found["rows"]:
+        each.setdefault(f"`{row['checkpoint']}`, {row['height']}×{row['width']}", {})[row["way"]] = row["ms"]
+    rows: list[list[object]] = [[name, *(times[way] for way in ways)] for name, times in each.items()]
+    return table(["ms", *ways], rows, measured(found))
+
+
+def trials() -> str:
+    """Start and memory."""
+    begun, files = results("engine")["start"], results("engine")["memory"]
+    found = begun["found"]
+    rows: list[list[object]] = [
+        ["`import torch`, `import caesr`", f"{found['import_torch']:.2f} s, {found['import_caesr']:.2f} s"],
+        ["`python app.py` until the page answers", f"{found['page']:.1f} s"],
+        ["then the first picture, 256×256 ×4 by lite", f"{found['first_picture']:.1f} s"],
+    ]
+    for row in files["found"]:
+        what = f"{row['megapixels']:.3g} megapixels ×4 by {row['model']} into {row['format']}"
+        rows.append([what, f"{row['mebibytes']} MiB at most, {row['seconds']:.0f} s"])
+    return table(["what", "takes"], rows, f"{measured(begun)} {measured(files)}")
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "engine": engine,
+    "tiles": tiles,
+    "backends": backends,
+    "trials": trials,
     "fuzz": fuzz,
     "models": models,
     "worn": worn,
