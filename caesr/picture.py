@@ -37,6 +37,7 @@ WRITTEN = ("jpg", "png", "webp", "tif")  # not gif, whose 256 colours no enlarge
 MODES = {1: "greyscale", 2: "greyscale with alpha", 3: "colour", 4: "colour with alpha"}
 LONGEST_SIDE = {"jpg": 65500, "webp": 16383}  # pixels; the other two hold more than memory does
 METADATA = ("no location", "all", "none")
+PACKING = 3  # of 9, for deflate in PNG and TIFF: files 5 % larger than at the usual 6, written three times as fast
 CLASSIC_TIFF = 4_000_000_000  # bytes of pixels; more of them need a BigTIFF
 
 pyvips.block_untrusted_set(True)  # decoders that libvips itself would not show a stranger's file
@@ -323,14 +324,14 @@ def _save(image: Any, path: Path, format: str, quality: int) -> None:
     if format == "jpg":
         image.jpegsave(target, keep=keep, Q=quality, subsample_mode="off", optimize_coding=True)
     elif format == "png":
-        image.pngsave(target, keep=keep, filter="all")  # smaller files for photographs
+        image.pngsave(target, keep=keep, filter="paeth", compression=PACKING)
     elif format == "webp" and quality == 100:
         image.webpsave(target, keep=keep, lossless=True, exact=True)
     elif format == "webp":
         image.webpsave(target, keep=keep, Q=quality, smart_subsample=True)
     else:
         size = image.width * image.height * image.bands * (2 if image.format == "ushort" else 1)
-        smaller = {"compression": "deflate", "predictor": "horizontal"}
+        smaller = {"compression": "deflate", "predictor": "horizontal", "level": PACKING}
         image.tiffsave(target, keep=keep, bigtiff=size > CLASSIC_TIFF, **smaller)
         if exif and size <= CLASSIC_TIFF:
             tiff_exif.add(path, exif, image.width, image.height)
