@@ -1,8 +1,9 @@
 """How near the engine comes to what the machine can do, and what tiles, files and the start cost.
 
-    python benchmarks/engine.py [--parts speed tiles start memory]
+    python benchmarks/engine.py [--parts speed profile tiles start memory]
 
 - speed: arithmetic of an enlargement, from array to array, beside the machine's own matrix products, measured in turns.
+- profile: which operators take the time.
 - tiles: how much of the work is done twice in a picture of 12 megapixels, counted, for tiles of several sizes.
 - start: importing, the page's first answer, the first picture on it.
 - memory: resident memory at most of the command line, for a small picture and for one of 100 megapixels times four
@@ -101,6 +102,22 @@ def speed() -> list[dict[str, Any]]:
     return rows
 
 
+def operators() -> list[dict[str, Any]]:
+    """The share of the time of each operator, where it is a hundredth or more."""
+    image, rows = photograph(512, 1024), []
+    for name in CHECKPOINTS[:2]:
+        upscaler = Upscaler(zoo.load(name), "cpu")
+        upscaler(image[:64], 4)
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+            upscaler(image, 4)
+        times = {event.key.removeprefix("aten::"): event.self_cpu_time_total for event in profile.key_averages()}
+        shares = {key: round(spent / sum(times.values()), 3) for key, spent in times.items()}
+        shares = dict(sorted(((k, v) for k, v in shares.items() if v >= 0.01), key=lambda item: -item[1]))
+        rows.append({"checkpoint": name, "precision": str(upscaler.precision).removeprefix("torch."), "shares": shares})
+        print(json.dumps(rows[-1]), flush=True)
+    return rows
+
+
 def tiles() -> list[dict[str, Any]]:
     """The arithmetic that tiles of several sizes take, as a multiple of what the whole picture takes."""
     image, rows = photograph(3000, 4000), []
@@ -179,7 +196,13 @@ def memory() -> list[dict[str, Any]]:
     return rows
 
 
-PARTS: dict[str, Callable[[], Any]] = {"speed": speed, "tiles": tiles, "start": start, "memory": memory}
+PARTS: dict[str, Callable[[], Any]] = {
+    "speed": speed,
+    "profile": operators,
+    "tiles": tiles,
+    "start": start,
+    "memory": memory,
+}
 
 
 def main() -> None:

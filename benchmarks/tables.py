@@ -122,8 +122,8 @@ def fuzz() -> str:
 
 def measured(found: dict[str, Any]) -> str:
     """With what, when and on what something was measured; and whether the machine was idle."""
-    disturbed = f", while other programs used {found['busy']:.1f} cores" if found["busy"] > 0.2 else ""
-    return f"`{found['command']}`, {found['date']}: {found['cpu']}, torch {found['torch']}{disturbed}."
+    where = f"`{found['command']}`, {found['date']}: {found['cpu']}, torch {found['torch']}."
+    return where + comparison.disturbed(found)
 
 
 def engine() -> str:
@@ -163,6 +163,21 @@ def backends() -> str:
     return table(["ms", *ways], rows, measured(found))
 
 
+def profile() -> str:
+    """Which operators take the time."""
+    found = results("engine")["profile"]
+    names = list(dict.fromkeys(name for row in found["found"] for name in row["shares"]))
+    rows: list[list[object]] = [
+        [
+            f"`{name}`",
+            *(f"{100 * row['shares'][name]:.0f} %" if name in row["shares"] else "" for row in found["found"]),
+        ]
+        for name in names
+    ]
+    head = ["operator", *(f"`{row['checkpoint']}`, {row['precision']}" for row in found["found"])]
+    return table(head, rows, measured(found))
+
+
 def trials() -> str:
     """Start and memory."""
     begun, files = results("engine")["start"], results("engine")["memory"]
@@ -181,6 +196,7 @@ def trials() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "engine": engine,
     "tiles": tiles,
+    "profile": profile,
     "backends": backends,
     "trials": trials,
     "fuzz": fuzz,
