@@ -4,6 +4,7 @@ import itertools
 import logging
 import math
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -333,12 +334,25 @@ def check_memory(size: Range, pixel: int) -> None:
 
 
 def free_memory() -> float:
-    """Bytes of memory that a program may still take; where the system does not say, half of what it has."""
+    """Bytes of memory that a program may still take, of the machine's and of its container's; where the system does
+    not say, half of what it has."""
     info = Path("/proc/meminfo")
-    if info.exists():
-        fields = dict(line.split(":", 1) for line in info.read_text().splitlines())
-        return 1024 * float(fields["MemAvailable"].split()[0])
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
+    if not info.exists():
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2
+    fields = dict(line.split(":", 1) for line in info.read_text().splitlines())
+    return min(1024 * float(fields["MemAvailable"].split()[0]), free_in_group(Path("/sys/fs/cgroup")))
+
+
+def free_in_group(folder: Path) -> float:
+    """Bytes that are left of what a control group of Linux (version 2) is allowed; infinite where nothing is said."""
+    try:
+        limit, used = ((folder / f"memory.{name}").read_text().strip() for name in ("max", "current"))
+        cached = re.search(r"^inactive_file (\d+)", (folder / "memory.stat").read_text(), re.MULTILINE)
+    except OSError:
+        return math.inf
+    if limit == "max":
+        return math.inf
+    return max(0.0, float(limit) - float(used) + float(cached[1] if cached else 0))
 
 
 def choose_device(name: str | torch.device = "auto") -> torch.device:
@@ -389,14 +403,14 @@ def cache(device: torch.device) -> float:
 def choose_tile(model: CAEResNet, device: torch.device) -> int:
     """A side in low-res pixels, 128 to 1024.
 
-    On a GPU as large as half of the free memory allows; on a CPU so that a tile takes a moment only: progress shows,
-    and a run stops when told.
+    On a GPU as large as half of the free memory allows, on a CPU a quarter, and there it shall take a moment only:
+    progress shows, and a run stops when told.
     """
+    pixel = 6 * bytes_of_features(model) + 4 * 4 * 3 * model.config.scale**2  # and the result in floats, some times
     if device.type == "cuda":
-        pixel = 6 * bytes_of_features(model) + 4 * 4 * 3 * model.config.scale**2
         area = torch.cuda.mem_get_info(device)[0] / 2 / pixel
     else:
-        area = MOMENT / bytes_of_features(model)  # which grow with the work
+        area = min(free_memory() / 4 / pixel, MOMENT / bytes_of_features(model))  # which grow with the work
     return int(min(1024, max(128, math.sqrt(area) // 64 * 64)))
 
 

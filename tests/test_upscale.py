@@ -13,7 +13,7 @@ from caesr.enlargement import Enlargement
 from caesr.invention import contradiction
 from caesr.layers import bleed
 from caesr.resize import resize_image
-from caesr.upscale import SMALLEST_TILE, choose_device
+from caesr.upscale import SMALLEST_TILE, choose_device, choose_tile, free_in_group
 from tests.conftest import small
 
 SIDE = st.integers(1, 150)
@@ -185,6 +185,23 @@ def test_what_the_machine_cannot_hold_is_refused_before_it_is_tried(family):
     immense = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (10**6, 10**6, 3))  # takes no memory itself
     with pytest.raises(ValueError, match=r"8000000 x 8000000 pixels takes 192000\.0 GB"):
         Upscaler(family, "cpu")(immense, 8)
+
+
+def test_in_a_container_its_own_limit_counts(tmp_path):
+    assert free_in_group(tmp_path) == float("inf")  # nothing is said
+    (tmp_path / "memory.current").write_text("700000000\n")
+    (tmp_path / "memory.stat").write_text("anon 500000000\ninactive_file 200000000\nactive_file 0\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert free_in_group(tmp_path) == float("inf")
+    (tmp_path / "memory.max").write_text("1000000000\n")
+    assert free_in_group(tmp_path) == 500_000_000  # cached files make room when asked
+
+
+def test_with_little_memory_left_tiles_are_small(monkeypatch):
+    model = zoo.load("caesr-base-x4")
+    plenty = choose_tile(model, torch.device("cpu"))
+    monkeypatch.setattr("caesr.upscale.free_memory", lambda: 3e7)
+    assert choose_tile(model, torch.device("cpu")) == 128 < plenty
 
 
 def test_an_error_that_is_not_memory_is_not_swallowed(family, photograph, monkeypatch):
