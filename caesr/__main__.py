@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from caesr.checkpoint import CheckpointError
+from caesr.machine import PRECISIONS
 from caesr.target import Target
-from caesr.upscale import PRECISIONS
 from zoo import ZooError
 
 if TYPE_CHECKING:
@@ -293,9 +293,9 @@ def evaluate(options: argparse.Namespace) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """Train a recipe; needs torch, numpy, pillow and safetensors, nothing else."""
+    from caesr.machine import choose_device
     from caesr.training.recipe import read_recipe
     from caesr.training.train import train
-    from caesr.upscale import choose_device
 
     where = choose_device(options.device)
     recipe = read_recipe(options.recipe, options.minutes, where.type)

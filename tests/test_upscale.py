@@ -12,8 +12,9 @@ from caesr import CAEResNet, Upscaler
 from caesr.enlargement import Enlargement
 from caesr.invention import contradiction
 from caesr.layers import bleed
+from caesr.machine import choose_device, free_in_group
 from caesr.resize import resize_image
-from caesr.upscale import SMALLEST_TILE, choose_device, choose_tile, free_in_group
+from caesr.upscale import SMALLEST_TILE, choose_tile
 from tests.conftest import small
 
 SIDE = st.integers(1, 150)

@@ -10,6 +10,7 @@ from pathlib import Path
 import gradio as gr
 
 from caesr import picture
+from caesr.machine import choose_device
 from caesr.page import device
 from caesr.page.controls import HIDDEN, Controls, Values, look
 from caesr.page.preview import parts, previews
@@ -17,7 +18,6 @@ from caesr.page.problems import PROBLEMS, sorry
 from caesr.page.settings import Settings
 from caesr.page.viewer import Pane, code, panes, viewer
 from caesr.page.words import label, say
-from caesr.upscale import choose_device
 
 
 @dataclass(frozen=True)
