@@ -14,7 +14,6 @@ from caesr.archive import SUFFIXES, ArchiveError, unpack
 from caesr.batch import NO_FILE, NO_PICTURE, Engine, Job, Outcome, Report, Wish
 from caesr.manifest import Manifest
 from caesr.store import Found, StoreError
-from caesr.target import Target
 from caesr.upscale import Upscaler
 
 Listed = tuple[Found, str]  # a picture by the name it has in this batch, and its address
@@ -105,7 +104,7 @@ def new_jobs(
         return frozenset(name for name, _, _ in store.listing(address)) if store.exists(address) else frozenset()
 
     for found, source in listed:
-        target = result_name(found.name, wish)
+        target = wish.name(found.name)
         folder, _, name = target.rpartition("/")
         job = Job(found, source, store.join(output, target), replace=name in results(folder))
         if found.error:
@@ -119,14 +118,6 @@ def new_jobs(
             report.kept += 1
         else:
             yield job
-
-
-def result_name(name: str, wish: Wish) -> str:
-    """holiday/a.jpg -> holiday/a_jpg_4x.png: it hangs on nothing but the picture's own name, so that a picture that
-    is added later never takes another one's."""
-    size = wish.size if isinstance(wish.size, Target) else Target("scale", wish.size)
-    stem, _, suffix = name.rpartition(".")
-    return f"{stem}_{suffix}_{size}.{wish.format or 'png'}"
 
 
 @contextmanager
@@ -209,7 +200,7 @@ def settings(upscaler: Upscaler, wish: Wish, model: str) -> dict[str, Any]:
     return {
         "model": model,
         "weights": weights.hexdigest()[:16],
-        "size": str(wish.size if isinstance(wish.size, Target) else Target("scale", wish.size)),
+        "size": str(wish.target),
         "ensemble": upscaler.symmetries > 1,
         "true_to_input": upscaler.true_to_input,
         "format": wish.format or "png",

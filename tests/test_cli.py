@@ -64,7 +64,7 @@ def test_in_a_folder_one_broken_file_stops_none_of_the_others(tmp_path):
     (folder / "notes.txt").write_text("not a picture")
     done = caesr("upscale", folder, tmp_path / "missing.png", "-o", out, "--scale", 2, "--device", "cpu")
     assert done.returncode == 2
-    assert sorted(file.name for file in out.iterdir()) == ["a_2x.png", "a_png_2x.png"]
+    assert sorted(file.name for file in out.iterdir()) == ["a_2x.png", "a_jpg_2x.png"]
     assert "2 enlarged, 2 failed" in done.stderr
     assert "broken.png" in done.stderr
     assert "missing.png" in done.stderr
@@ -107,7 +107,7 @@ def test_format_quality_and_metadata_are_kept(tmp_path):
         "cpu",
     )
     assert done.returncode == 0, done.stderr
-    output = Image.open(tmp_path / "out" / "sideways_2.5x.webp")
+    output = Image.open(tmp_path / "out" / "sideways_jpg_2.5x.webp")
     assert output.size == (50, 80)  # upright now
     assert output.getexif()[0x010F] == "Camera"
     assert output.getexif().get(0x0112, 1) == 1
