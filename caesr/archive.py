@@ -31,6 +31,11 @@ def is_picture(name: str) -> bool:
     return path.suffix.lower() in SUFFIXES and not any(hidden)
 
 
+def is_zip(name: str) -> bool:
+    """Whether a name ends like a zip's."""
+    return name.lower().endswith(".zip")
+
+
 def unpack(
     archive: Path, folder: Path, most_files: int = MOST_FILES, most_bytes: int | None = MOST_BYTES
 ) -> list[Path]:

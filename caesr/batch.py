@@ -1,5 +1,6 @@
 """Picture files in, larger picture files out: one function for the page, the API and the command line."""
 
+import mimetypes
 import os
 import socket
 import time
@@ -82,7 +83,10 @@ def enlarge_file(upscaler: Streams, source: Path, target: Path, wish: Wish) -> G
     original = picture.read(source)
     height, width = original.pixels.shape[:2]
     scale = wish.target.scale(height, width)
-    check_scale(scale)  # before a file is begun
+    try:
+        check_scale(scale)  # before a file is begun
+    except ValueError as error:
+        raise ValueError(f"{source.name}, {width} × {height} pixels, cannot become {wish.target}: {error}") from error
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -201,10 +205,17 @@ def enlarge_files(
         out: a folder; or a file, if there is one input and `out` ends like a picture.
         resume: leave out what has its result already, which is whole whenever it is there.
         say: takes a line of progress.
+    Raises:
+        ValueError: `out` is the name of a file, and cannot be.
     """
     report, jobs = Report(), []
+    kind, _ = mimetypes.guess_type(out.name, strict=False)
+    single = (kind or "").startswith("image/") and not out.is_dir()
+    if single and (len(inputs) > 1 or inputs[0].is_dir()):
+        raise ValueError(f"{out} is the name of one picture, and there may be more; name a folder.")
+    if single and out.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"{out}: a {out.suffix} is not written; choose .png, .jpg, .webp or .tif, or name a folder.")
     files = list_files(inputs, report)
-    single = len(inputs) == 1 and not inputs[0].is_dir() and out.suffix.lower() in SUFFIXES
     taken: set[Path] = set()
     for n, file in enumerate(files, 1):
         target = out if single else free_name(out, file, wish, taken)

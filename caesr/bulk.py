@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from caesr import store
-from caesr.archive import SUFFIXES, ArchiveError, unpack
+from caesr.archive import ArchiveError, is_picture, is_zip, unpack
 from caesr.batch import NO_FILE, NO_PICTURE, Engine, Job, Outcome, Report, Wish
 from caesr.manifest import Manifest
 from caesr.store import Found, StoreError
@@ -104,14 +104,15 @@ def new_jobs(
         return frozenset(name for name, _, _ in store.listing(address)) if store.exists(address) else frozenset()
 
     for found, source in listed:
+        if found.error:
+            failure = Outcome(Job(found, source, ""), error=found.error)
+            record(failure, manifest, output)
+            report.add(failure, say)
+            continue
         target = wish.name(found.name)
         folder, _, name = target.rpartition("/")
         job = Job(found, source, store.join(output, target), replace=name in results(folder))
-        if found.error:
-            failure = Outcome(job, error=found.error)
-            record(failure, manifest, output)
-            report.add(failure, say)
-        elif resume and job.replace and manifest.done(found):
+        if resume and job.replace and manifest.done(found):
             report.kept += 1
         elif resume and job.replace and manifest.orphan(found):
             record(Outcome(job), manifest, output)
@@ -128,7 +129,7 @@ def unpacked(roots: Sequence[str]) -> Iterator[Iterator[Listed]]:
         def listed() -> Iterator[Listed]:
             for root in roots:
                 before = "" if len(roots) == 1 else root.rpartition("/")[2]
-                if (path := store.local(root)) and path.suffix.lower() == ".zip" and path.is_file():
+                if is_zip(root) and (path := store.local(root)) and path.is_file():
                     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="caesr-"))
                     try:
                         unpack(path, Path(folder), most_files=MOST, most_bytes=None)
@@ -181,7 +182,7 @@ def check_apart(roots: Sequence[str], output: str) -> None:
     if twice := [name for name in names if names.count(name) > 1]:
         raise ValueError(f"Two inputs are called {twice[0]}; rename one, or give the folder above them.")
     for root in roots:
-        is_folder = Path(root).suffix.lower() not in {*SUFFIXES, ".zip"}
+        is_folder = not (is_picture(Path(root).name) or is_zip(root))
         if is_folder and (f"{output}/".startswith(f"{root}/") or root.startswith(f"{output}/")):
             raise ValueError(f"{output} and {root} lie in each other; choose an OUTPUT apart from every INPUT.")
 

@@ -93,7 +93,7 @@ def gather(given: list[Path], inside: Path, request: gr.Request | None) -> list[
     """
     found: list[tuple[Path, Path]] = []
     for n, file in enumerate(given):
-        if file.suffix.lower() == ".zip":
+        if archive.is_zip(file.name):
             home = inside / str(n)
             found += [(one, one.relative_to(home).parent) for one in archive.unpack(file, home)]
         elif archive.is_picture(file.name):
