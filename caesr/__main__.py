@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
 
     verb = verbs.add_parser("upscale", help="enlarge pictures")
     verb.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="pictures or folders of them")
-    verb.add_argument("-o", "--out", type=Path, required=True, help="a folder, or a file for a single picture")
+    verb.add_argument("-o", "--out", type=Path, required=True, help="a folder, or the file of a single picture")
     enlarging(verb)
     verb.add_argument("--resume", action="store_true", help="leave out pictures whose result is there already")
     verb.set_defaults(run=upscale)
