@@ -59,7 +59,7 @@ def files(folder: Path) -> dict[str, dict[str, float]]:
 def driver(folder: Path) -> float:
     """Core-seconds a picture of listing, naming and recording, with an engine that does nothing."""
 
-    def nothing(jobs: Iterable[Job]) -> Generator[Outcome, None, None]:
+    def nothing(jobs: Iterable[Job]) -> Generator[Outcome]:
         yield from map(Outcome, jobs)
 
     (folder / "in").mkdir()

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import signal
 import sys
@@ -9,9 +10,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from caesr.checkpoint import CheckpointError
 from caesr.machine import PRECISIONS
 from caesr.target import Target
 from zoo import ZooError
@@ -29,8 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         return options.run(options)
-    except (CheckpointError, ZooError, FileNotFoundError, ValueError, RuntimeError) as error:
-        print(f"caesr: {error}", file=sys.stderr)
+    except (ZooError, OSError, ValueError, RuntimeError) as error:
+        said = str(error)
+        if isinstance(error, OSError) and error.strerror:  # the system's own; ours are sentences
+            said = f"{error.filename}: {error.strerror}."
+        print(f"caesr: {said}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:  # files are written whole or not at all, so there is nothing to clear away
         print("\ncaesr: stopped. What was finished is kept, and nothing is left half-written.", file=sys.stderr)
@@ -53,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
 
     verb = verbs.add_parser("upscale", help="enlarge pictures")
     verb.add_argument("inputs", nargs="+", type=Path, metavar="IN", help="pictures or folders of them")
-    verb.add_argument("-o", "--out", type=Path, required=True, help="a folder, or a file for a single picture")
+    verb.add_argument("-o", "--out", type=Path, required=True, help="a folder, or the file of a single picture")
     enlarging(verb)
     verb.add_argument("--resume", action="store_true", help="leave out pictures whose result is there already")
     verb.set_defaults(run=upscale)
@@ -63,10 +66,16 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("output", metavar="OUTPUT", help="a folder; sub-folders are kept")
     enlarging(verb, tile_size=512)  # the same on every machine, unlike auto
     verb.add_argument("--resume", action="store_true", help="leave out what OUTPUT's manifest says is done")
-    verb.add_argument("--retry", type=whole(0), default=0, metavar="N", help="try failures N more times at the end")
+    verb.add_argument(
+        "--retry", type=number(int, 0), default=0, metavar="N", help="try failures N more times at the end"
+    )
     verb.add_argument("--engine", choices=("here", "ray"), default="here", help="this process, or a Ray cluster")
-    verb.add_argument("--cores", type=whole(1), default=1, metavar="N", help="ray: CPU cores of a worker (default: 1)")
-    verb.add_argument("--per-gpu", type=whole(1), default=2, metavar="N", help="ray: workers to a GPU (default: 2)")
+    verb.add_argument(
+        "--cores", type=number(int, 1), default=1, metavar="N", help="ray: CPU cores of a worker (default: 1)"
+    )
+    verb.add_argument(
+        "--per-gpu", type=number(int, 1), default=2, metavar="N", help="ray: workers to a GPU (default: 2)"
+    )
     verb.set_defaults(run=batch)
 
     verb = verbs.add_parser("compare", help="one picture by several networks, side by side")
@@ -84,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--scale", type=int, choices=(2, 3, 4), help="for bicubic; a checkpoint knows its own")
     verb.add_argument("--perceptual", action="store_true", help="LPIPS and DISTS too; needs $CAESR_DATA/features")
     verb.add_argument("--worn", action="store_true", help="enlarge blurred, noisy JPEGs instead of clean reductions")
-    verb.add_argument("--first", type=int, metavar="N", help="only the first N pictures")
+    verb.add_argument("--first", type=number(int, 1), metavar="N", help="only the first N pictures")
     verb.add_argument("--json", type=Path, help="write every picture's figures there")
     device(verb)
     verb.set_defaults(run=evaluate)
@@ -95,8 +104,10 @@ def parser() -> argparse.ArgumentParser:
     whence = verb.add_mutually_exclusive_group()
     whence.add_argument("--resume", action="store_true", help="go on where OUT stopped")
     whence.add_argument("--again", metavar="MODEL", help="train a finished checkpoint once more, from its weights on")
-    verb.add_argument("--minutes", type=float, help="length of the schedule instead of the recipe's")
-    verb.add_argument("--pause-after", type=float, metavar="MINUTES", help="save and stop then, to be resumed")
+    verb.add_argument("--minutes", type=number(float, 0), help="length of the schedule instead of the recipe's")
+    verb.add_argument(
+        "--pause-after", type=number(float, 0), metavar="MINUTES", help="save and stop then, to be resumed"
+    )
     device(verb)
     verb.set_defaults(run=train)
     return root
@@ -122,7 +133,7 @@ def enlarging(verb: argparse.ArgumentParser, tile_size: int | str = "auto") -> N
         "--precision", choices=PRECISIONS, default="auto", help="of features; auto: bfloat16 where it is the faster one"
     )
     verb.add_argument("--format", choices=("png", "jpg", "webp", "tif"), help="default: OUT's, else png")
-    verb.add_argument("--quality", type=int, default=95, help="of jpg and webp, 1 to 100 (default: 95)")
+    verb.add_argument("--quality", type=number(int, 1, 100), default=95, help="of jpg and webp, 1 to 100 (default: 95)")
     keep = verb.add_mutually_exclusive_group()
     keep.add_argument(
         "--keep-location",
@@ -145,17 +156,21 @@ def device(verb: argparse.ArgumentParser) -> None:
 
 def tile(text: str) -> int | str:
     """`--tile`: a number, or "auto"."""
-    return text if text == "auto" else int(text)
+    return text if text == "auto" else number(int, 1)(text)
 
 
-def whole(least: int) -> Callable[[str], int]:
-    """`--retry` and its like: a whole number from `least` up."""
+def number(kind: type, least: float, most: float = math.inf) -> Callable[[str], Any]:
+    """`--retry` and its like: an int or a float within these bounds."""
 
-    def read(text: str) -> int:
-        number = int(text)
-        if number < least:
-            raise argparse.ArgumentTypeError(f"{text}: give {least} or more")
-        return number
+    def read(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            whole, end = "whole " * (kind is int), "up" if most == math.inf else f"to {most}"
+            raise argparse.ArgumentTypeError(f"{text}: give a {whole}number from {least} {end}")
+        return value
 
     return read
 
@@ -167,17 +182,14 @@ def target(kind: str) -> Callable[[str], Target]:
         try:
             return Target(kind, float(text))
         except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
+            raise argparse.ArgumentTypeError(f"{text}: give a number above 0") from error
 
     return read
 
 
 def percent(text: str) -> float:
     """`--texture`: 0 to 100 -> 0 to 1."""
-    amount = float(text) / 100
-    if not 0 <= amount <= 1:
-        raise argparse.ArgumentTypeError(f"{text}: choose from 0 to 100")
-    return amount
+    return number(float, 0, 100)(text) / 100
 
 
 def upscale(options: argparse.Namespace) -> int:
@@ -192,6 +204,7 @@ def upscale(options: argparse.Namespace) -> int:
 
 def batch(options: argparse.Namespace) -> int:
     """Enlarge many pictures, here or on a cluster: the same files either way."""
+    from caesr.archive import is_zip
     from caesr.batch import here
     from caesr.bulk import enlarge_all, settings
 
@@ -201,7 +214,7 @@ def batch(options: argparse.Namespace) -> int:
     if not local:
         from caesr import cluster  # Ray is for those who ask for it
 
-        if "RAY_ADDRESS" in os.environ and any(name.lower().endswith(".zip") for name in options.inputs):
+        if "RAY_ADDRESS" in os.environ and any(map(is_zip, options.inputs)):
             raise ValueError("A zip is unpacked on this machine only; unpack it where the whole cluster sees it.")
         engine = cluster.engine(upscaler, wish, options.device, options.cores, options.per_gpu, say)
     made_by = settings(upscaler, wish, options.model if options.texture is None else f"texture {options.texture}")
@@ -235,9 +248,13 @@ def compare(options: argparse.Namespace) -> int:
     from caesr import picture
     from caesr.compare import compare, interpolations, sheet
     from caesr.layers import rgb8
-    from caesr.upscale import Upscaler
+    from caesr.upscale import Upscaler, check_scale
     from zoo import info, load_family, names
 
+    check_scale(options.scale)
+    if options.out.suffix.lower() != ".png":
+        raise ValueError(f"{options.out}: the sheet is a PNG; choose an OUT that ends in .png.")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     source = rgb8(picture.read(options.input).pixels)
     truth = rgb8(picture.read(options.truth).pixels) if options.truth else None
     ways = interpolations(options.scale)
@@ -252,7 +269,9 @@ def compare(options: argparse.Namespace) -> int:
     try:
         page.save(options.out, "PNG")
     except OSError as error:
-        raise picture.PictureError(f"{options.out} cannot be written ({error.strerror}).") from error
+        raise picture.PictureError(
+            f"{options.out} cannot be written ({error.strerror}); choose another OUT."
+        ) from error
     print(json.dumps(report))
     return 0
 
@@ -264,12 +283,16 @@ def evaluate(options: argparse.Namespace) -> int:
     from caesr.upscale import Upscaler
     from zoo import load
 
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)  # or it would be too late for that
     if options.model == "bicubic":
         scale = options.scale or 4
         enlarge = bicubic(scale)
     else:
         model = load(options.model)
         scale, upscaler = model.config.scale, Upscaler(model, options.device)
+        if options.scale not in (None, scale):
+            raise ValueError(f"{options.model} enlarges {scale} times; leave --scale off, it is for bicubic.")
         enlarge = lambda lr: upscaler(lr, scale)  # noqa: E731
     measures = {}
     if options.perceptual:

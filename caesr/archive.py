@@ -8,12 +8,13 @@ import os
 import shutil
 import stat
 import time
-import uuid
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+
+from caesr.whole import whole
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif"}  # a picture, by its name
 MOST_FILES = 10_000
@@ -29,6 +30,11 @@ def is_picture(name: str) -> bool:
     path = PurePosixPath(name.replace("\\", "/"))  # which some that pack on Windows write
     hidden = (part.startswith((".", "__MACOSX")) and part != ".." for part in path.parts)
     return path.suffix.lower() in SUFFIXES and not any(hidden)
+
+
+def is_zip(name: str) -> bool:
+    """Whether a name ends like a zip's."""
+    return name.lower().endswith(".zip")
 
 
 def unpack(
@@ -73,20 +79,18 @@ def pack(files: Iterable[Path], archive: Path, root: Path | None = None) -> Path
     Raises:
         ArchiveError: two files would have the same name, or a file cannot be read or the zip written.
     """
-    unfinished = archive.with_name(f".{uuid.uuid4().hex}.part")
     try:
-        with zipfile.ZipFile(unfinished, "x", zipfile.ZIP_STORED, strict_timestamps=False) as opened:
+        with (
+            whole(archive) as unfinished,
+            zipfile.ZipFile(unfinished, "x", zipfile.ZIP_STORED, strict_timestamps=False) as opened,
+        ):
             for file in files:
                 name = file.relative_to(root).as_posix() if root else file.name
                 if name in opened.NameToInfo:
                     raise ArchiveError(f"{archive.name} would hold two files called {name}; rename one of them.")
                 opened.write(file, name)
-        unfinished.replace(archive)
     except OSError as error:
         raise ArchiveError(f"{archive} cannot be written ({error}); make room or choose another place.") from error
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
     return archive
 
 

@@ -1,11 +1,13 @@
 """Picture files in, larger picture files out: one function for the page, the API and the command line."""
 
+import mimetypes
 import os
 import socket
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from itertools import count
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 import numpy as np
@@ -27,54 +29,77 @@ class Streams(Protocol):
     def strips(self, image: np.ndarray, scale: float) -> Iterator[Progress]: ...
 
 
-def enlarge_file(
-    upscaler: Streams,
-    source: Path,
-    target: Path,
-    size: float | Target,
-    format: str | None = None,
-    quality: int = 95,
-    metadata: str = "no location",
-) -> Iterator[Progress]:
+@dataclass(frozen=True)
+class Wish:
+    """What results shall be, and the files that hold them.
+
+    Args:
+        size: a scale, or what each picture shall become.
+        format: "png", "jpg", "webp" or "tif"; by default what the file's name says, else "png".
+        quality: of jpg and webp, 1 to 100.
+        metadata: of the EXIF "no location", "all" or "none".
+    """
+
+    size: float | Target
+    format: str | None = None
+    quality: int = 95
+    metadata: str = "no location"
+
+    @property
+    def target(self) -> Target:
+        """The size; a scale is one, too.
+
+        Raises:
+            ValueError: it is no number above 0.
+        """
+        return self.size if isinstance(self.size, Target) else Target("scale", self.size)
+
+    def name(self, source: str) -> str:
+        """What a picture's result is called in a folder of many: a.png -> a_4x.png, but a.jpg -> a_jpg_4x.png.
+
+        It hangs on nothing but the picture's own name, so that a picture that is added later never takes another
+        one's; and no two pictures of a folder share it, which is why a_jpg.png -> a_jpg_png_4x.png.
+        """
+        format = self.format or "png"
+        suffix = PurePosixPath(source).suffix
+        stem = source.removesuffix(suffix)
+        like_another = f".{stem.rpartition('_')[2].lower()}" in SUFFIXES
+        if suffix != f".{format}" or like_another:
+            stem += f"_{suffix[1:]}"
+        return f"{stem}_{self.target}.{format}"
+
+
+def enlarge_file(upscaler: Streams, source: Path, target: Path, wish: Wish) -> Generator[Progress]:
     """Read a picture, enlarge it, write it: yields after every tile, at last when the file is there.
 
     Args:
         target: written whole or not at all, its folder made if need be.
-        size: a scale, or what the picture shall become.
-        format: "png", "jpg", "webp" or "tif"; by default what `target` ends with.
     Raises:
         PictureError: a file cannot be read or written.
-        ValueError: the scale cannot be had.
+        ValueError: the size cannot be had.
     """
     if target.exists() and target.samefile(source):
         raise picture.PictureError(f"{source}: the result would replace the picture itself. Choose another OUT.")
     original = picture.read(source)
     height, width = original.pixels.shape[:2]
-    scale = size.scale(height, width) if isinstance(size, Target) else size
-    check_scale(scale)  # before a file is begun
+    scale = wish.target.scale(height, width)
+    try:
+        check_scale(scale)  # before a file is begun
+    except ValueError as error:
+        raise ValueError(f"{source.name}, {width} × {height} pixels, cannot become {wish.target}: {error}") from error
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         message = f"{target.parent}: there can be no such folder ({error.strerror}); choose another OUT."
         raise picture.PictureError(message) from error
     larger = round(height * scale), round(width * scale)
-    with picture.writing(original, larger, target, format, quality, metadata) as strips:
+    with picture.writing(original, larger, target, wish.format, wish.quality, wish.metadata) as strips:
         for progress in upscaler.strips(original.pixels, scale):
             if progress.strip is not None:
                 strips.add(progress.strip)
             if progress.done < progress.total:
                 yield replace(progress, strip=None)
     yield replace(progress, strip=None)
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What results shall be: a scale or what each picture shall become, and the file that holds it."""
-
-    size: float | Target
-    format: str | None = None
-    quality: int = 95
-    metadata: str = "no location"
 
 
 @dataclass(frozen=True)
@@ -98,26 +123,24 @@ class Outcome:
     pages: int = 1  # of the file, of which the first is enlarged
 
 
-Engine = Callable[[Iterable[Job]], Generator[Outcome, None, None]]  # does jobs as they come, in whatever order
+Engine = Callable[[Iterable[Job]], Generator[Outcome]]  # does jobs as they come, in whatever order
 
 
-def attempt(upscaler: Streams, job: Job, wish: Wish, tell: Callable[[Progress], None] | None = None) -> Outcome:
-    """Do a job, whatever comes of it: on this machine and on others, `upscale`, `batch` and every engine."""
-    began, worker, pages = time.monotonic(), f"{socket.gethostname()}:{os.getpid()}", 1
+def attempt(upscaler: Streams, job: Job, wish: Wish) -> Generator[Progress | Outcome]:
+    """Do a job, whatever comes of it: yields after every tile, at last the outcome. Closed before, it leaves nothing.
+
+    All that enlarge many pictures take this one: `upscale`, `batch` and every engine, the page.
+    """
+    began, worker, pages, why = time.monotonic(), f"{socket.gethostname()}:{os.getpid()}", 1, ""
     try:
         if job.replace or not store.exists(job.target):
             with store.fetched(job.source) as source, store.placed(job.target, job.replace) as target:
                 pages = picture.inspect(source).pages
-                for progress in enlarge_file(
-                    upscaler, source, target, wish.size, wish.format, wish.quality, wish.metadata
-                ):
-                    if tell:
-                        tell(progress)
+                yield from enlarge_file(upscaler, source, target, wish)
     except Exception as error:  # one failure, of whatever kind, never stops the rest
         expected = isinstance(error, (ValueError, OSError, RuntimeError)) and str(error)
         why = str(error) if expected else f"{job.source}: {type(error).__name__} {error}"
-        return Outcome(job, time.monotonic() - began, worker, why)
-    return Outcome(job, time.monotonic() - began, worker, pages=pages)
+    yield Outcome(job, time.monotonic() - began, worker, why, pages)
 
 
 def here(upscaler: Streams, wish: Wish, say: Callable[..., None] = print) -> Engine:
@@ -127,14 +150,14 @@ def here(upscaler: Streams, wish: Wish, say: Callable[..., None] = print) -> Eng
         say: takes a line of progress; `end="\\r"` marks one that the next replaces.
     """
 
-    def outcomes(jobs: Iterable[Job]) -> Generator[Outcome, None, None]:
+    def outcomes(jobs: Iterable[Job]) -> Generator[Outcome]:
         for job in jobs:
-
-            def tell(progress: Progress, name: str = job.found.name) -> None:
-                left = f"{progress.done}/{progress.total} tiles, {progress.seconds_left:.0f} s left"
-                say(f"{name}: {left}".ljust(78), end="\r")
-
-            yield attempt(upscaler, job, wish, tell)
+            for step in attempt(upscaler, job, wish):
+                if isinstance(step, Outcome):
+                    yield step
+                else:
+                    left = f"{step.done}/{step.total} tiles, {step.seconds_left:.0f} s left"
+                    say(f"{job.found.name}: {left}".ljust(78), end="\r")
 
     return outcomes
 
@@ -182,14 +205,20 @@ def enlarge_files(
         out: a folder; or a file, if there is one input and `out` ends like a picture.
         resume: leave out what has its result already, which is whole whenever it is there.
         say: takes a line of progress.
+    Raises:
+        ValueError: `out` is the name of a file, and cannot be.
     """
     report, jobs = Report(), []
+    kind, _ = mimetypes.guess_type(out.name, strict=False)
+    single = (kind or "").startswith("image/") and not out.is_dir()
+    if single and (len(inputs) > 1 or inputs[0].is_dir()):
+        raise ValueError(f"{out} is the name of one picture, and there may be more; name a folder.")
+    if single and out.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"{out}: a {out.suffix} is not written; choose .png, .jpg, .webp or .tif, or name a folder.")
     files = list_files(inputs, report)
-    single = len(inputs) == 1 and not inputs[0].is_dir() and out.suffix.lower() in SUFFIXES
     taken: set[Path] = set()
     for n, file in enumerate(files, 1):
-        target = out if single else free_name(out, file, wish.size, wish.format or "png", taken)
-        taken.add(target)
+        target = out if single else free_name(out, file, wish, taken)
         name = f"[{n}/{len(files)}] {file.name}"
         if resume and target.exists():
             say(f"{name}: there already, {target}")
@@ -217,10 +246,14 @@ def list_files(inputs: Sequence[Path], report: Report) -> list[Path]:
     return files
 
 
-def free_name(folder: Path, file: Path, size: float | Target, format: str, taken: set[Path]) -> Path:
-    """NAME_4x.png in the folder; a second NAME of another suffix keeps it: NAME_jpg_4x.png; and so on."""
-    end = size if isinstance(size, Target) else Target("scale", size)
-    stems = [file.stem, f"{file.stem}_{file.suffix[1:]}"]
-    stems += [f"{file.stem}_{n}" for n in range(2, len(taken) + 3)]
-    names = (folder / f"{stem}_{end}.{format}" for stem in stems)
-    return next(name for name in names if name not in taken)
+def free_name(folder: Path, file: Path, wish: Wish, taken: set[Path]) -> Path:
+    """Where the result of a picture goes in a folder; of a second one of the same name, NAME_2_4x.png.
+
+    Args:
+        taken: by the pictures before; this one's is added.
+    """
+    stems = (f"{file.stem}_{n}" if n > 1 else file.stem for n in count(1))
+    names = (folder / wish.name(stem + file.suffix) for stem in stems)
+    name = next(name for name in names if name not in taken)
+    taken.add(name)
+    return name

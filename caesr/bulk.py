@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from caesr import store
-from caesr.archive import SUFFIXES, ArchiveError, unpack
+from caesr.archive import ArchiveError, is_picture, is_zip, unpack
 from caesr.batch import NO_FILE, NO_PICTURE, Engine, Job, Outcome, Report, Wish
 from caesr.manifest import Manifest
 from caesr.store import Found, StoreError
-from caesr.target import Target
 from caesr.upscale import Upscaler
 
 Listed = tuple[Found, str]  # a picture by the name it has in this batch, and its address
@@ -105,28 +104,21 @@ def new_jobs(
         return frozenset(name for name, _, _ in store.listing(address)) if store.exists(address) else frozenset()
 
     for found, source in listed:
-        target = result_name(found.name, wish)
-        folder, _, name = target.rpartition("/")
-        job = Job(found, source, store.join(output, target), replace=name in results(folder))
         if found.error:
-            failure = Outcome(job, error=found.error)
+            failure = Outcome(Job(found, source, ""), error=found.error)
             record(failure, manifest, output)
             report.add(failure, say)
-        elif resume and job.replace and manifest.done(found):
+            continue
+        target = wish.name(found.name)
+        folder, _, name = target.rpartition("/")
+        job = Job(found, source, store.join(output, target), replace=name in results(folder))
+        if resume and job.replace and manifest.done(found):
             report.kept += 1
         elif resume and job.replace and manifest.orphan(found):
             record(Outcome(job), manifest, output)
             report.kept += 1
         else:
             yield job
-
-
-def result_name(name: str, wish: Wish) -> str:
-    """holiday/a.jpg -> holiday/a_jpg_4x.png: it hangs on nothing but the picture's own name, so that a picture that
-    is added later never takes another one's."""
-    size = wish.size if isinstance(wish.size, Target) else Target("scale", wish.size)
-    stem, _, suffix = name.rpartition(".")
-    return f"{stem}_{suffix}_{size}.{wish.format or 'png'}"
 
 
 @contextmanager
@@ -137,7 +129,7 @@ def unpacked(roots: Sequence[str]) -> Iterator[Iterator[Listed]]:
         def listed() -> Iterator[Listed]:
             for root in roots:
                 before = "" if len(roots) == 1 else root.rpartition("/")[2]
-                if (path := store.local(root)) and path.suffix.lower() == ".zip" and path.is_file():
+                if is_zip(root) and (path := store.local(root)) and path.is_file():
                     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="caesr-"))
                     try:
                         unpack(path, Path(folder), most_files=MOST, most_bytes=None)
@@ -190,7 +182,7 @@ def check_apart(roots: Sequence[str], output: str) -> None:
     if twice := [name for name in names if names.count(name) > 1]:
         raise ValueError(f"Two inputs are called {twice[0]}; rename one, or give the folder above them.")
     for root in roots:
-        is_folder = Path(root).suffix.lower() not in {*SUFFIXES, ".zip"}
+        is_folder = not (is_picture(Path(root).name) or is_zip(root))
         if is_folder and (f"{output}/".startswith(f"{root}/") or root.startswith(f"{output}/")):
             raise ValueError(f"{output} and {root} lie in each other; choose an OUTPUT apart from every INPUT.")
 
@@ -209,7 +201,7 @@ def settings(upscaler: Upscaler, wish: Wish, model: str) -> dict[str, Any]:
     return {
         "model": model,
         "weights": weights.hexdigest()[:16],
-        "size": str(wish.size if isinstance(wish.size, Target) else Target("scale", wish.size)),
+        "size": str(wish.target),
         "ensemble": upscaler.symmetries > 1,
         "true_to_input": upscaler.true_to_input,
         "precision": upscaler.asked,

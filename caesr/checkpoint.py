@@ -5,7 +5,6 @@ name, shape and type against the network that config.json describes before one b
 """
 
 import json
-import os
 import struct
 import textwrap
 from dataclasses import asdict, fields
@@ -17,6 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from caesr.model import CAEResNet, Config
+from caesr.whole import whole
 
 SCHEMA = "1"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -44,12 +44,8 @@ def save(model: CAEResNet, folder: Path, **facts: Any) -> None:
 
 def save_tensors(file: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
     """Write a safetensors file so that it is there whole or not at all."""
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        save_file(tensors, partial, metadata=metadata)
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(file) as unfinished:
+        save_file(tensors, unfinished, metadata=metadata)
 
 
 def load(source: str | Path) -> CAEResNet:
@@ -166,9 +162,5 @@ def one_line(error: Exception) -> str:
 
 def replace(file: Path, content: bytes) -> None:
     """Write a small file so that it is there whole or not at all."""
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        partial.write_bytes(content)
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(file) as unfinished:
+        unfinished.write_bytes(content)

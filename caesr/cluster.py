@@ -35,7 +35,7 @@ class Worker:
 
     def enlarge(self, job: Job) -> Outcome:
         """Do a job."""
-        return attempt(self.upscaler, job, self.wish)
+        return next(step for step in attempt(self.upscaler, job, self.wish) if isinstance(step, Outcome))
 
 
 def engine(
@@ -74,7 +74,7 @@ def engine(
     models = ray.put([model.cpu() for model in upscaler.models.values()])
     new = ray.remote(**needs)(Worker).remote
 
-    def outcomes(jobs: Iterable[Job]) -> Generator[Outcome, None, None]:
+    def outcomes(jobs: Iterable[Job]) -> Generator[Outcome]:
         left, deaths, misses = iter(jobs), dict[Job, int](), 0
         again = deque(islice(left, room))  # before anybody is hired: there are no more workers than jobs
         busy: dict[Any, tuple[Any, Job | None]] = {}  # what is waited for: the worker, and its job if it is ready

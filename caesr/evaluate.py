@@ -47,14 +47,18 @@ def evaluate(
         reduce: what makes the input of a picture and 1/scale: MATLAB's bicubic, or `worn`.
     Raises:
         FileNotFoundError: the folder holds no PNG.
+        ValueError: one of them cannot be read.
     """
     files = sorted(folder.glob("*.png"))[:first]
     if not files:
         raise FileNotFoundError(f"No test pictures (*.png) in {folder}.")
     scores = []
     for file in files:
-        with Image.open(file) as image:
-            hr = np.array(image.convert("RGB"))
+        try:
+            with Image.open(file) as image:
+                hr = np.array(image.convert("RGB"))
+        except OSError as error:
+            raise ValueError(f"{file} cannot be read ({error}); get it afresh, or take it away.") from error
         height, width = (side // scale * scale for side in hr.shape[:2])
         hr = hr[:height, :width]
         lr = reduce(hr, 1 / scale)

@@ -12,15 +12,18 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from caesr import store
 from caesr.store import Found, StoreError
+from caesr.whole import whole
 
 SEGMENT = 100  # lines of an object; what is lost when a batch is killed, and found again by the results themselves
-COLUMNS = ("name", "result", "seconds", "worker", "error")
+REPORT = "report.csv"
+COLUMNS = ("name", "result", "seconds", "error")
 
 
 class Manifest:
@@ -67,11 +70,20 @@ class Manifest:
         """Write what is not written yet, and `report.csv`: what became of every picture, as of now."""
         self.log.close()
         last = {line["name"]: line for line in _lines(self.output) if "name" in line}
-        text = io.StringIO()
-        table = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
-        table.writeheader()
-        table.writerows(last[name] for name in sorted(last))
-        _write(store.join(self.output, "report.csv"), text.getvalue())
+        _write(store.join(self.output, REPORT), report(last.values()))
+
+
+def report(rows: Iterable[Mapping[str, Any]]) -> str:
+    """What became of every picture, for people: the text of `report.csv`, a row a picture in the order of names.
+
+    Args:
+        rows: of each its name, the result's or "", the seconds it took, and the error or "".
+    """
+    text = io.StringIO()
+    table = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
+    table.writeheader()
+    table.writerows(sorted(rows, key=itemgetter("name")))
+    return text.getvalue()
 
 
 class _File:
@@ -149,7 +161,5 @@ def _lines(folder: str) -> Iterator[dict[str, Any]]:
 
 def _write(address: str, text: str) -> None:
     """A small file, there whole or not at all."""
-    with store.placed(address) as path:
-        unfinished = path.with_name(f".{uuid.uuid4().hex}.part")
+    with store.placed(address) as path, whole(path) as unfinished:
         unfinished.write_text(text, encoding="utf-8", newline="")
-        unfinished.replace(path)

@@ -15,7 +15,9 @@ os.environ.setdefault("VIPS_CONCURRENCY", "1")
 os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"  # where nobody answers: no test reaches the real Hub
 os.environ["HF_HUB_DISABLE_XET"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
-from tests.browsing import browser, server  # noqa: E402, F401 - it imports huggingface_hub, which reads these at once
+# Fixtures, from files that import huggingface_hub, which reads these variables at once.
+from tests.browsing import browser, server  # noqa: E402, F401
+from tests.small_zoo import bare, cache, files, hub, nets, published, shipped  # noqa: E402, F401
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from caesr.__main__ import main
 from caesr.batch import Job, Report, Wish, attempt, here
 from caesr.bulk import enlarge_all, settings
 from caesr.store import Found, StoreError
+from caesr.target import Target
 from tests.conftest import ROOT, small
 
 CAT = ROOT / "examples" / "cat.png"
@@ -82,14 +83,46 @@ def test_a_folder_comes_out_with_its_sub_folders_and_one_broken_file_stops_nothi
     (tmp_path / "in/sub/broken.png").write_bytes(CAT.read_bytes()[:3000])
     (tmp_path / "in/notes.txt").write_text("not a picture")
     assert caesr(tmp_path / "in", tmp_path / "out") == 2
-    assert list(results(tmp_path / "out")) == ["a_jpg_2x.png", "a_png_2x.png", "sub/deep/ä b_png_2x.png"]
+    assert list(results(tmp_path / "out")) == ["a_2x.png", "a_jpg_2x.png", "sub/deep/ä b_2x.png"]
     assert "3 enlarged, 1 failed" in capsys.readouterr().err
     rows = report(tmp_path / "out")
     assert list(rows) == ["a.jpg", "a.png", "sub/broken.png", "sub/deep/ä b.png"]
     assert rows["a.jpg"]["result"] == "a_jpg_2x.png"
     assert "broken.png" in rows["sub/broken.png"]["error"]
     assert main(["upscale", str(tmp_path / "in/a.png"), "-o", str(tmp_path / "a.png"), "--scale", "2"]) == 0
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "out/a_png_2x.png").read_bytes()
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "out/a_2x.png").read_bytes()
+
+
+@pytest.mark.parametrize("format", [None, "jpg", "tif"])
+def test_no_two_pictures_have_a_result_of_one_name(format):
+    pictures = ["a.png", "a.PNG", "a.jpg", "a.jpeg", "a.tif", "a_jpg.png", "a_png.jpg", "a_jpg.jpg", "a_jpg_png.png"]
+    pictures += ["a_png.png", "a_2.png", "sub/a.png", "sub_jpg/a.png", "sub/a.b.png", "sub/a.b"]
+    assert len({Wish(4, format).name(picture) for picture in pictures}) == len(pictures)
+
+
+def test_a_result_is_named_after_its_picture_and_says_its_format_if_that_is_another():
+    assert Wish(4).name("sub/a.png") == "sub/a_4x.png"
+    assert Wish(2.5).name("a.jpg") == "a_jpg_2.5x.png"
+    assert Wish(Target("width", 900), "jpg").name("a.jpg") == "a_900w.jpg"
+
+
+def test_a_picture_that_is_added_later_takes_no_result_of_another_one(tmp_path, capsys):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    picture(folder / "a.png")
+    command = ["upscale", str(folder), "-o", str(out), "--scale", "2", "--device", "cpu", "--resume"]
+    assert main(command) == 0
+    picture(folder / "a.jpg", (30, 20))
+    assert main(command) == 0
+    assert "1 enlarged, 1 there already" in capsys.readouterr().err
+    assert {name: Image.open(out / name).width for name in files(out)} == {"a_2x.png": 48, "a_jpg_2x.png": 60}
+
+
+def test_pictures_of_one_name_from_two_folders_are_both_enlarged_into_one(tmp_path):
+    for folder, width in (("one", 24), ("two", 30)):
+        picture(tmp_path / folder / "a.png", (width, 20))
+    out = tmp_path / "out"
+    assert main(["upscale", *(str(tmp_path / name) for name in ("one", "two")), "-o", str(out), "--scale", "2"]) == 0
+    assert {name: Image.open(out / name).width for name in files(out)} == {"a_2x.png": 48, "a_2_2x.png": 60}
 
 
 def test_a_zip_and_a_file_are_inputs_too_and_a_broken_zip_stops_nothing(tmp_path, capsys):
@@ -98,7 +131,7 @@ def test_a_zip_and_a_file_are_inputs_too_and_a_broken_zip_stops_nothing(tmp_path
         archive.write(photo, "day 1/photo.png")
     (tmp_path / "broken.zip").write_bytes(b"PK")
     assert caesr(tmp_path / "trip.zip", photo, tmp_path / "broken.zip", tmp_path / "gone.png", tmp_path / "out") == 2
-    assert list(results(tmp_path / "out")) == ["photo_png_2x.png", "trip/day 1/photo_png_2x.png"]
+    assert list(results(tmp_path / "out")) == ["photo_2x.png", "trip/day 1/photo_2x.png"]
     said = capsys.readouterr().err
     assert "broken.zip is no zip or a damaged one" in said
     assert "there is no such file" in said
@@ -111,13 +144,13 @@ def test_resumed_it_makes_exactly_what_is_not_done(batch, tmp_path):
     before = results(tmp_path / "out")
     assert batch(resume=True).kept == 3
     assert batch.tried == []
-    (tmp_path / "out/sub/a_png_2x.png").unlink()  # a result that has gone
+    (tmp_path / "out/sub/a_2x.png").unlink()  # a result that has gone
     picture(tmp_path / "in/b.png", (30, 20))  # a picture that has changed
     picture(tmp_path / "in/a.jpg")  # a picture that is new, of a name that is known
     batch(resume=True)
     assert sorted(batch.tried) == ["a.jpg", "b.png", "sub/a.png"]
     after = results(tmp_path / "out")
-    assert [name for name in before if before[name] != after[name]] == ["b_png_2x.png"]
+    assert [name for name in before if before[name] != after[name]] == ["b_2x.png"]
     batch()
     assert len(batch.tried) == 4  # not resumed: all over again
 
@@ -155,26 +188,26 @@ def test_killed_between_a_result_and_its_line_nothing_is_lost_and_nothing_made_t
     assert batch.tried == []
     assert batch(resume=True).kept == 3
     assert files(tmp_path / "out") == [
-        "a_png_2x.png",
-        "b_png_2x.png",
+        "a_2x.png",
+        "b_2x.png",
         "manifest.jsonl",
         "report.csv",
-        "sub/a_png_2x.png",
+        "sub/a_2x.png",
     ]
     assert len(report(tmp_path / "out")) == 3
 
 
 def test_a_result_that_nobody_vouches_for_is_made_anew(batch, tmp_path):
-    picture(tmp_path / "out/a_png_2x.png")
+    picture(tmp_path / "out/a_2x.png")
     assert batch(resume=True).written == 3
-    assert Image.open(tmp_path / "out/a_png_2x.png").size == (48, 40)
+    assert Image.open(tmp_path / "out/a_2x.png").size == (48, 40)
 
 
 def test_a_job_that_was_done_since_it_was_given_is_not_done_again(tmp_path, upscaler):
     photo, result = picture(tmp_path / "a.png"), tmp_path / "result.png"
     result.write_bytes(b"another worker's")
-    job = Job(Found("a.png"), str(photo), str(result), replace=False)
-    assert attempt(upscaler, job, Wish(2)).error == ""
+    [outcome] = attempt(upscaler, Job(Found("a.png"), str(photo), str(result), replace=False), Wish(2))
+    assert outcome.error == ""
     assert result.read_bytes() == b"another worker's"
 
 
@@ -214,7 +247,7 @@ def test_pictures_and_results_in_an_object_store_are_the_same_as_on_the_disk(bat
     assert {name: memory.cat(f"{root}/out/{name}") for name in disk} == disk
     assert batch(resume=True).kept == 3
     assert batch.tried == ["broken.png"]
-    memory.rm(f"{root}/out/sub/a_png_2x.png")
+    memory.rm(f"{root}/out/sub/a_2x.png")
     batch(resume=True)
     assert sorted(batch.tried) == ["broken.png", "sub/a.png"]
     assert b"sub/a.png" in memory.cat(f"{root}/out/report.csv")

@@ -12,6 +12,7 @@ from PIL import Image
 
 import zoo
 from caesr import Upscaler
+from caesr.__main__ import main
 from tests.conftest import ROOT
 
 CAT = ROOT / "examples" / "cat.png"
@@ -64,7 +65,7 @@ def test_in_a_folder_one_broken_file_stops_none_of_the_others(tmp_path):
     (folder / "notes.txt").write_text("not a picture")
     done = caesr("upscale", folder, tmp_path / "missing.png", "-o", out, "--scale", 2, "--device", "cpu")
     assert done.returncode == 2
-    assert sorted(file.name for file in out.iterdir()) == ["a_2x.png", "a_png_2x.png"]
+    assert sorted(file.name for file in out.iterdir()) == ["a_2x.png", "a_jpg_2x.png"]
     assert "2 enlarged, 2 failed" in done.stderr
     assert "broken.png" in done.stderr
     assert "missing.png" in done.stderr
@@ -107,7 +108,7 @@ def test_format_quality_and_metadata_are_kept(tmp_path):
         "cpu",
     )
     assert done.returncode == 0, done.stderr
-    output = Image.open(tmp_path / "out" / "sideways_2.5x.webp")
+    output = Image.open(tmp_path / "out" / "sideways_jpg_2.5x.webp")
     assert output.size == (50, 80)  # upright now
     assert output.getexif()[0x010F] == "Camera"
     assert output.getexif().get(0x0112, 1) == 1
@@ -120,6 +121,7 @@ def test_format_quality_and_metadata_are_kept(tmp_path):
         (["--scale", "9"], "choose from 1 to 8"),
         (["--tile", "4"], "tile=4"),
         (["--device", "toaster"], "toaster"),
+        (["-o", "out.bmp"], "a .bmp is not written; choose .png"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_exit_code_2(tmp_path, arguments, why):
@@ -128,6 +130,55 @@ def test_what_cannot_be_done_is_one_sentence_and_exit_code_2(tmp_path, arguments
     assert why in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--width", 5], "cat.png, 226 × 150 pixels, cannot become 5w: scale=0.02"),
+        (["--width", "wide"], "--width: wide: give a number above 0"),
+        (["--tile", "large"], "--tile: large: give a whole number from 1 up"),
+        (["--quality", 0], "--quality: 0: give a whole number from 1 to 100"),
+        (["--texture", 120], "--texture: 120: give a number from 0 to 100"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_with_what_can(tmp_path, arguments, why):
+    done = caesr("upscale", CAT, "-o", tmp_path / "out", *arguments)
+    assert done.returncode == 2
+    assert why in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["upscale", CAT, CAT, "-o", "out.png"], "out.png is the name of one picture, and there may be more"),
+        (["upscale", CAT.parent, "-o", "out.png"], "out.png is the name of one picture, and there may be more"),
+        (["compare", CAT, "-o", "s.png", "--scale", -2], "choose from 1 to 8"),
+        (["compare", CAT, "-o", "s.jpg"], "s.jpg: the sheet is a PNG; choose an OUT that ends in .png."),
+        (["compare", CAT, "-o", CAT / "s.png"], "cat.png: File exists."),
+        (["evaluate", "--model", "lite", "--data", "."], "lite is a family; name one of its checkpoints:"),
+        (["evaluate", "--model", "caesr-lite-x4", "--scale", 2, "--data", "."], "caesr-lite-x4 enlarges 4 times"),
+        (["evaluate", "--model", "bicubic", "--data", ".", "--json", CAT / "a.json"], "cat.png: File exists."),
+        (["train", "gone.toml", "--out", "out"], "gone.toml is not a recipe: No such file or directory."),
+        (["train", ROOT / "zoo/recipes/caesr-lite-x2.toml", "--out", CAT], "cat.png: File exists."),
+        (["train", ROOT / "zoo/recipes/caesr-lite-x2.toml", "--out", "o", "--resume"], "there is nothing to resume"),
+        (["batch", "s3:/nowhere/a", "out"], "s3:/nowhere/a: there is no such file."),
+        (["batch", "nostore://bucket/in", "out"], "nostore://bucket/in cannot be reached"),
+    ],
+)
+def test_every_other_verb_says_at_once_what_it_cannot_do(tmp_path, monkeypatch, capsys, arguments, why):
+    monkeypatch.chdir(tmp_path)
+    assert main(list(map(str, arguments))) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert why in said.err.splitlines()[-1]
+
+
+def test_a_broken_test_picture_is_named(tmp_path, capsys):
+    (tmp_path / "broken.png").write_bytes(CAT.read_bytes()[:3000])
+    assert main(["evaluate", "--model", "bicubic", "--data", str(tmp_path)]) == 2
+    assert f"{tmp_path / 'broken.png'} cannot be read (" in capsys.readouterr().err
 
 
 def test_a_picture_over_the_limit_is_refused_from_its_header(tmp_path):

@@ -139,7 +139,7 @@ def test_gifs_in_a_folder_are_enlarged_and_no_gif_is_written(tmp_path: Path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "p.gif").write_bytes(seeds()["gif"])
     enlarged(tmp_path / "in", tmp_path / "out")
-    assert [file.name for file in (tmp_path / "out").iterdir()] == ["p_2x.png"]
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["p_gif_2x.png"]
     assert "choose .jpg, .png, .webp or .tif" in enlarged(tmp_path / "in" / "p.gif", tmp_path / "p.gif")[-1]
     assert not (tmp_path / "p.gif").exists()
 

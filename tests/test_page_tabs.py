@@ -109,14 +109,15 @@ def test_in_a_batch_one_broken_file_stops_none_of_the_others_and_it_can_be_gone_
     expect(page.locator("#download-zip")).to_be_enabled(timeout=READY)
     made = download(page, "#download-zip", tmp_path)
     with zipfile.ZipFile(made) as archive:
-        assert sorted(archive.namelist()) == ["inside/two_2x.png", "one_2x.png", "report.csv"]
+        assert sorted(archive.namelist()) == ["inside/two_jpg_2x.png", "one_2x.png", "report.csv"]
         with Image.open(io.BytesIO(archive.read("one_2x.png"))) as image:
             assert np.array_equal(np.array(image), Upscaler(zoo.load_family("lite"), "cpu")(np.array(small), 2))
         report = list(csv.DictReader(io.StringIO(archive.read("report.csv").decode())))
-    assert [(row["file"], row["state"]) for row in report] == [
-        ("one.png", "done"), ("broken.png", "failed"), ("inside/two.jpg", "done"),
+    assert [(row["name"], row["result"]) for row in report] == [
+        ("broken.png", ""), ("inside/two.jpg", "inside/two_jpg_2x.png"), ("one.png", "one_2x.png"),
     ]  # fmt: skip
-    assert "damaged" in report[1]["reason"]
+    assert "damaged" in report[0]["error"]
+    assert float(report[1]["seconds"]) > 0
     drop(page, made, into="#earlier")
     page.click("#run-batch")
     expect(page.locator("#rows")).to_contain_text("there already", timeout=READY)
@@ -142,6 +143,10 @@ def test_a_batch_that_is_stopped_gives_what_is_done(browser, server, tmp_path):
     expect(page.locator("#download-zip")).to_be_enabled(timeout=READY)
     with zipfile.ZipFile(download(page, "#download-zip", tmp_path)) as archive:
         assert sorted(archive.namelist()) == ["a_4x.png", "report.csv"]
+        report = list(csv.DictReader(io.StringIO(archive.read("report.csv").decode())))
+    assert [(row["name"], row["result"], row["error"]) for row in report] == [
+        ("a.png", "a_4x.png", ""), ("b.png", "", "left out"),
+    ]  # fmt: skip
 
 
 def test_the_zoo_shows_the_measured_figures_and_how_to_get_each(browser, server):

@@ -18,6 +18,7 @@ SCRIPT = """
 import hashlib, json, os, sys
 from pathlib import Path
 import app
+from caesr.batch import Wish
 from caesr.page import device
 
 from caesr.page.enlarge import work
@@ -53,7 +54,7 @@ def test_an_enlargement_in_a_forked_process_is_that_of_this_one():
 
 def test_cancelling_stops_the_process_and_the_next_one_gets_the_device():
     script = """
-running = device.enlarge(Settings(auto=False, tile=32).how(), cat, Path("never.png"), 8)
+running = device.enlarge(Settings(auto=False, tile=32).how(), cat, Path("never.png"), Wish(8))
 steps = [next(running) for _ in range(3)]
 process = device.spaces.calls[0]["process"]
 before = process.is_alive(), device.FREE.locked()

@@ -9,7 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from caesr import checkpoint
-from caesr.checkpoint import CheckpointError
 from zoo import card, catalogue, hub, space
 from zoo.catalogue import ZooError
 
@@ -46,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
-    except (ZooError, CheckpointError, ValueError) as error:
+    except (ZooError, OSError, ValueError, RuntimeError) as error:
         print(f"zoo: {error}", file=sys.stderr)
         return 2
 

@@ -47,7 +47,7 @@ class Entry:
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES or self.name != f"caesr-{self.family}-x{self.scale}":
-            raise ValueError(f"catalogue.json: {self.name} is not caesr-FAMILY-xSCALE of a known family.")
+            raise ValueError(f"{self.name} is not caesr-FAMILY-x{self.scale}, of a family of {', '.join(FAMILIES)}.")
         if not re.fullmatch("([0-9a-f]{40})?", self.revision) or bool(self.repo_id) < bool(self.revision):
             raise ValueError(f"catalogue.json: the revision of {self.name} is not a commit of a repository.")
 
@@ -79,12 +79,9 @@ def describe(folder: Path, figures: dict[str, dict[str, float]]) -> Entry:
         ValueError: its name is not as above, or contradicts its config.
     """
     model = checkpoint.load(folder)
-    _, family, scale = folder.name.split("-")
-    if scale != f"x{model.config.scale}":
-        raise ValueError(f"{folder.name}: its config says scale {model.config.scale}.")
     return Entry(
         name=folder.name,
-        family=family,
+        family=folder.name.removeprefix("caesr-").rpartition("-")[0],
         scale=model.config.scale,
         parameters=sum(p.numel() for p in model.parameters()),
         size=(folder / checkpoint.WEIGHTS).stat().st_size,
@@ -112,6 +109,8 @@ def info(name: str) -> Entry:
         ZooError: there is none of that name.
     """
     entries = read()
+    if members := [entry.name for entry in entries.values() if entry.family == name]:
+        raise ZooError(f"{name} is a family; name one of its checkpoints: {', '.join(members)}.")
     if name not in entries:
         raise ZooError(f"There is no checkpoint {name!r}. There is: {', '.join(entries)}.")
     return entries[name]

@@ -5,6 +5,7 @@ The token comes from HF_TOKEN or `hf auth login`, through huggingface_hub; nothi
 """
 
 import logging
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,8 +32,12 @@ def publish(entry: Entry, namespace: str, *, private: bool = False) -> Entry:
     """
     folder = hub.shipped(entry)
     entry = replace(entry, repo_id=f"{namespace}/{entry.name}")
-    card.write(entry, folder)  # it names the repository
-    return replace(entry, revision=upload(folder, entry.repo_id, private=private, only=FILES, tag=TAG))
+    with TemporaryDirectory() as copy:
+        shutil.copytree(folder, copy, dirs_exist_ok=True)
+        card.write(entry, Path(copy))  # it names the repository, which perhaps there never will be
+        commit = upload(Path(copy), entry.repo_id, private=private, only=FILES, tag=TAG)
+    card.write(entry, folder)
+    return replace(entry, revision=commit)
 
 
 def push(model: CAEResNet, repo_id: str, *, private: bool = False, **facts: Any) -> str:

@@ -88,7 +88,7 @@ def upscale(
             model, kind, scale, size, texture, not tile, tile, ensemble, true_to_input, format, quality, metadata
         )
         target = folder / settings.name(source)
-        for _ in device.enlarge(settings.how(), source, target, settings.target, int(quality), metadata):
+        for _ in device.enlarge(settings.how(), source, target, settings.wish):
             yield gr.skip()  # a client that leaves is noticed here, and the device is free again
         yield str(target)
     except PROBLEMS as error:

@@ -1,6 +1,5 @@
 """The tab Batch: many pictures with one choice of settings; what is done is there whatever becomes of the rest."""
 
-import csv
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,8 +9,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from caesr import archive
-from caesr.batch import free_name
+from caesr import archive, manifest
+from caesr.batch import Job, Outcome, attempt, free_name
 from caesr.page import device
 from caesr.page.controls import Controls, Values
 from caesr.page.enlarge import report
@@ -19,19 +18,24 @@ from caesr.page.problems import PROBLEMS, sorry
 from caesr.page.settings import Settings
 from caesr.page.viewer import table
 from caesr.page.words import label, say
+from caesr.store import Found
 
-REPORT = "report.csv"
 STOPPED: set[str] = set()  # sessions whose batch shall end after the tile at hand
 
 
 @dataclass
 class Row:
-    """What became of a picture."""
+    """A picture's job, and what became of it."""
 
-    name: str
-    state: str  # "queued", "done", "kept", "failed", "left"
-    result: Path | None = None
-    why: str = ""
+    job: Job
+    state: str = "queued"  # then "done", "kept", "failed" or "left"
+    seconds: float | str = ""
+    error: str = ""
+
+    @property
+    def result(self) -> Path | None:
+        """Where it is, if it is there."""
+        return Path(self.job.target) if self.state in ("done", "kept") else None
 
 
 def tab(c: Controls) -> None:
@@ -57,12 +61,11 @@ def tab(c: Controls) -> None:
             (home / "out").mkdir()
             if values[earlier]:
                 archive.unpack(Path(values[earlier]), home / "out")
-            todo = gather(given, home / "in", request)
-            rows: list[Row] = []
-            for state in work(todo, home, c.settings(values), session, request, progress):
-                yield (gr.skip() if state is None else listed(state, request)), gr.skip()
-                rows = state or rows
-            yield listed(rows, request), gr.DownloadButton(value=str(packed(rows, home)), interactive=True)
+            settings, found = c.settings(values), gather(given, home / "in", request)
+            rows = planned(found, home / "out", settings)
+            for changed in work(rows, settings, session, request, progress):
+                yield (listed(rows, request) if changed else gr.skip()), gr.skip()
+            yield listed(rows, request), gr.DownloadButton(value=str(packed(rows, home, request)), interactive=True)
         except PROBLEMS as error:
             raise sorry(error) from error
         finally:
@@ -90,7 +93,7 @@ def gather(given: list[Path], inside: Path, request: gr.Request | None) -> list[
     """
     found: list[tuple[Path, Path]] = []
     for n, file in enumerate(given):
-        if file.suffix.lower() == ".zip":
+        if archive.is_zip(file.name):
             home = inside / str(n)
             found += [(one, one.relative_to(home).parent) for one in archive.unpack(file, home)]
         elif archive.is_picture(file.name):
@@ -100,66 +103,66 @@ def gather(given: list[Path], inside: Path, request: gr.Request | None) -> list[
     return found
 
 
+def planned(found: list[tuple[Path, Path]], out: Path, settings: Settings) -> list[Row]:
+    """The jobs, by the names that their results have in this folder.
+
+    Raises:
+        ValueError: the size cannot be had.
+    """
+    taken, rows = set[Path](), []
+    for file, below in found:
+        target = free_name(out / below, file, settings.wish, taken)
+        rows.append(Row(Job(Found((below / file.name).as_posix()), str(file), str(target))))
+    return rows
+
+
 def work(
-    todo: list[tuple[Path, Path]],
-    home: Path,
-    settings: Settings,
-    session: str,
-    request: gr.Request | None,
-    progress: gr.Progress,
-) -> Iterator[list[Row] | None]:
-    """Enlarge one after the other: yields the state of all when it has changed, None after every tile."""
-    how, taken = settings.how(), set[Path]()
-    rows = [Row(str(below / file.name), "queued") for file, below in todo]
-    yield rows
-    for n, ((file, below), row) in enumerate(zip(todo, rows, strict=True), 1):
-        target = free_name(home / "out" / below, file, settings.target, settings.format, taken)
-        taken.add(target)
-        row.result = target
-        if target.exists():
+    rows: list[Row], settings: Settings, session: str, request: gr.Request | None, progress: gr.Progress
+) -> Iterator[bool]:
+    """Enlarge one after the other: yields after every tile, True if a row has changed."""
+    how, wish = settings.how(), settings.wish
+    yield True
+    for n, row in enumerate(rows, 1):
+        if Path(row.job.target).exists():
             row.state = "kept"
-            yield rows
-            continue
-        steps = device.enlarge(how, file, target, settings.target, int(settings.quality), settings.metadata)
-        try:
-            with closing(steps):  # or the device would stay taken
+        else:
+            before = f"{n}/{len(rows)} · {row.job.found.name} · "
+            with closing(device.in_turn(attempt(how, row.job, wish))) as steps:  # or the device would stay taken
                 for step in steps:
-                    if session in STOPPED:
+                    if isinstance(step, Outcome):
+                        row.seconds, row.error = round(step.seconds, 3), step.error
+                    elif session in STOPPED:
                         break
-                    report(progress, step, request, f"{n}/{len(todo)} · {file.name} · ")
-                    yield None
-            row.state = "done" if target.exists() else "left"
-        except (gr.Error, *PROBLEMS) as error:
-            row.state, row.why = "failed", str(error.message if isinstance(error, gr.Error) else error)
+                    else:
+                        report(progress, step, request, before)
+                        yield False
+            row.state = "failed" if row.error else "done" if Path(row.job.target).exists() else "left"
         if session in STOPPED:
-            for later in rows:
-                later.state = "left" if later.state == "queued" else later.state
-            yield rows
+            for later in rows[n:]:
+                later.state = "left"
             return
-        yield rows
+        yield True
 
 
 def listed(rows: list[Row], request: gr.Request | None) -> str:
     """A table, a row a picture."""
     head = [say(request, "file"), say(request, "state"), say(request, "result")]
     texts = [
-        [row.name, say(request, f"state_{row.state}"), row.why or (row.result.name if row.result else "")]
+        [row.job.found.name, say(request, f"state_{row.state}"), row.result.name if row.result else row.error]
         for row in rows
     ]
-    done = sum(row.state in ("done", "kept") for row in rows)
-    failed = sum(row.state == "failed" for row in rows)
+    done, failed = sum(row.result is not None for row in rows), sum(row.state == "failed" for row in rows)
     return table(head, texts, say(request, "batch_caption", done=done, total=len(rows), failed=failed))
 
 
-def packed(rows: list[Row], home: Path) -> Path:
-    """A zip of the results and the report."""
+def packed(rows: list[Row], home: Path, request: gr.Request | None) -> Path:
+    """A zip of the results and the report, which says of what was left out just that."""
     out = home / "out"
-    with (out / REPORT).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["file", "state", "result", "reason"])
-        for row in rows:
-            there = row.state in ("done", "kept")
-            result = row.result.relative_to(out).as_posix() if row.result and there else ""
-            writer.writerow([row.name, row.state, result, row.why])
-    results = [row.result for row in rows if row.result and row.state in ("done", "kept")]
-    return archive.pack([*results, out / REPORT], home / "enlarged.zip", root=out)
+    left, lines = say(request, "state_left"), []
+    for row in rows:
+        error = row.error or (left if row.state == "left" else "")
+        result = row.result.relative_to(out).as_posix() if row.result else ""
+        lines.append({"name": row.job.found.name, "result": result, "seconds": row.seconds, "error": error})
+    said = out / manifest.REPORT
+    said.write_text(manifest.report(lines), encoding="utf-8", newline="")
+    return archive.pack([*(row.result for row in rows if row.result), said], home / "enlarged.zip", root=out)

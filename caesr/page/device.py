@@ -11,7 +11,9 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
+import gradio as gr
 import numpy as np
 
 try:
@@ -20,12 +22,12 @@ except ImportError:
     spaces = None
 
 from caesr import CAEResNet, Upscaler, checkpoint
-from caesr.batch import enlarge_file
+from caesr.batch import Wish, enlarge_file
 from caesr.blend import blend
-from caesr.page.problems import PROBLEMS, sorry
-from caesr.target import Target
+from caesr.page.problems import PROBLEMS
 from caesr.upscale import Progress
 
+Step = TypeVar("Step")
 FREE = threading.Lock()  # one enlargement at a time, whatever becomes of the queue
 # Seconds asked of ZeroGPU: to begin with, for a tile, and for each of its pixels. Not measured there, and generous:
 # what takes longer is aborted, what takes less only waits longer for its turn.
@@ -62,11 +64,18 @@ class How:
         return networks(self.folders, self.blended, self.texture)
 
     def strips(self, image: np.ndarray, scale: float) -> Iterator[Progress]:
-        """`Upscaler.strips`, wherever the device is."""
+        """`Upscaler.strips`, wherever the device is.
+
+        Raises:
+            RuntimeError: whatever goes wrong there.
+        """
         if not spaces:
             self.networks()  # so that reading them does not count as pace
         began = time.monotonic()
-        yield from on_device(self, image, scale)
+        try:
+            yield from on_device(self, image, scale)
+        except gr.Error as error:
+            raise RuntimeError(error.message) from error
         pixels = image.shape[0] * image.shape[1] * layers(image.shape[2])
         if pixels >= TRIAL**2:
             PACES[self._work(scale)] = (time.monotonic() - began) / pixels
@@ -101,16 +110,19 @@ def networks(folders: tuple[Path, ...], blended: tuple[Path, ...], texture: floa
     return [blend(one, checkpoint.load(other), texture) for one, other in zip(found, blended, strict=True)]
 
 
-def enlarge(
-    how: How, source: Path, target: Path, size: float | Target, quality: int = 95, metadata: str = "no location"
-) -> Generator[Progress | None]:
-    """Enlarge a file once the device is free; None while another one is being enlarged."""
-    for _ in turn():
+def in_turn(steps: Generator[Step]) -> Generator[Step | None]:
+    """Go through the steps of an enlargement once the device is free; None while it is another one's."""
+    while not FREE.acquire(timeout=0.5):
         yield None
     try:
-        yield from enlarge_file(how, source, target, size, quality=quality, metadata=metadata)
+        yield from steps
     finally:
         FREE.release()  # also when the visitor cancels or leaves: gradio closes the generator
+
+
+def enlarge(how: How, source: Path, target: Path, wish: Wish) -> Generator[Progress | None]:
+    """Enlarge a file in its turn."""
+    return in_turn(enlarge_file(how, source, target, wish))
 
 
 @dataclass(frozen=True)
@@ -121,11 +133,10 @@ class Enlarged:
     seconds: float
 
 
-def whole(how: How, image: np.ndarray, scale: float) -> Iterator[Progress | Enlarged | None]:
-    """Enlarge a picture in memory: as `enlarge`; at last the result."""
-    for _ in turn():
-        yield None
-    try:
+def whole(how: How, image: np.ndarray, scale: float) -> Generator[Progress | Enlarged | None]:
+    """Enlarge a picture in memory in its turn; at last the result."""
+
+    def steps() -> Generator[Progress | Enlarged]:
         if not spaces:
             how.networks()  # read now, they do not count as seconds
         began, strips = time.monotonic(), []
@@ -134,14 +145,8 @@ def whole(how: How, image: np.ndarray, scale: float) -> Iterator[Progress | Enla
                 strips.append(progress.strip)
             yield replace(progress, strip=None)
         yield Enlarged(np.concatenate(strips), time.monotonic() - began)
-    finally:
-        FREE.release()
 
-
-def turn() -> Iterator[None]:
-    """Wait for the device, and take it: yields while it is somebody else's."""
-    while not FREE.acquire(timeout=0.5):
-        yield
+    return in_turn(steps())
 
 
 def work(how: How, image: np.ndarray, scale: float) -> Iterator[Progress]:
@@ -149,7 +154,7 @@ def work(how: How, image: np.ndarray, scale: float) -> Iterator[Progress]:
     try:
         yield from how.upscaler().strips(image, scale)
     except PROBLEMS as error:
-        raise sorry(error) from error  # of any other error ZeroGPU passes on the name only
+        raise gr.Error(str(error)) from error  # of any other error ZeroGPU passes on the name only
 
 
 def seconds(how: How, image: np.ndarray, scale: float) -> float:

@@ -101,9 +101,7 @@ def work(
     folder = Path(tempfile.mkdtemp(prefix="caesr-"))  # this run's own, mode 0700
     try:
         target = folder / settings.name(source)
-        for step in device.enlarge(
-            settings.how(), source, target, settings.target, int(settings.quality), settings.metadata
-        ):
+        for step in device.enlarge(settings.how(), source, target, settings.wish):
             report(progress, step, request)
             yield None
         seconds, found = time.monotonic() - began, picture.inspect(target)

@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import zoo
+from caesr.batch import Wish
 from caesr.page.device import How
 from caesr.target import Target
 
@@ -51,6 +52,15 @@ class Settings:
         return Target(self.kind, (self.scale if self.kind == "scale" else self.size) or 0)
 
     @property
+    def wish(self) -> Wish:
+        """What the result shall be.
+
+        Raises:
+            ValueError: the size cannot be had.
+        """
+        return Wish(self.target, self.format, int(self.quality), self.metadata)
+
+    @property
     def dialled(self) -> bool:
         """Whether two networks are blended."""
         return self.model == DIAL and self.texture < 100
@@ -92,12 +102,12 @@ class Settings:
         return (
             "from pathlib import Path\n\n"
             "from caesr import Upscaler\n"
-            "from caesr.batch import enlarge_file\n"
+            "from caesr.batch import Wish, enlarge_file\n"
             + ("" if self.kind == "scale" else "from caesr.target import Target\n")
             + f"from zoo import {load.split('(')[0]}\n\n"
             f"upscaler = Upscaler({load}{how})\n"
             f"source, result = Path({source.name!r}), Path({self.name(source)!r})\n"
-            f"for progress in enlarge_file(upscaler, source, result, {size}{end}):\n"
+            f"for progress in enlarge_file(upscaler, source, result, Wish({size}{end})):\n"
             '    print(f"{progress.done} of {progress.total} tiles")\n'
         )
 

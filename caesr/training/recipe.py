@@ -71,7 +71,8 @@ def read_recipe(file: Path, minutes: float | None = None, device: str = "cpu") -
         values["data"] = tuple(values["data"])
         return Recipe(name=file.stem, **values)
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{file} is not a recipe: {error}.") from error
+        why = error.strerror if isinstance(error, OSError) else str(error).removesuffix(".")
+        raise ValueError(f"{file} is not a recipe: {why}.") from error
 
 
 def data_folder() -> Path:

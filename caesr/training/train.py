@@ -172,11 +172,9 @@ class Run:
         """Take up what `save` wrote.
 
         Raises:
-            TrainingError: there is nothing to resume, or it is another recipe's.
+            TrainingError: it is another recipe's.
         """
         file = self.out / RESUME
-        if not file.exists():
-            raise TrainingError(f"{file} does not exist: there is nothing to resume.")
         metadata = checkpoint.read_header(file)["__metadata__"]
         before, now = json.loads(metadata["recipe"]), json.loads(self._recipe_json())
         if self._defaults() | before != now:
@@ -228,6 +226,8 @@ def train(
         TrainingError: the loss is no longer a number, there is nothing to resume, or `again` is another network.
         FileNotFoundError: the training pictures are missing.
     """
+    if resume and not (out / RESUME).exists():  # before the pictures are read
+        raise TrainingError(f"{out / RESUME} does not exist: there is nothing to resume.")
     out.mkdir(parents=True, exist_ok=True)
     run = Run(recipe, out, device, compile=device.type == "cuda", again=again)
     if resume:
