@@ -8,12 +8,13 @@ import os
 import shutil
 import stat
 import time
-import uuid
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+
+from caesr.unfinished import unfinished
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif"}  # a picture, by its name
 MOST_FILES = 10_000
@@ -73,20 +74,18 @@ def pack(files: Iterable[Path], archive: Path, root: Path | None = None) -> Path
     Raises:
         ArchiveError: two files would have the same name, or a file cannot be read or the zip written.
     """
-    unfinished = archive.with_name(f".{uuid.uuid4().hex}.part")
     try:
-        with zipfile.ZipFile(unfinished, "x", zipfile.ZIP_STORED, strict_timestamps=False) as opened:
+        with (
+            unfinished(archive) as part,
+            zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, strict_timestamps=False) as opened,
+        ):
             for file in files:
                 name = file.relative_to(root).as_posix() if root else file.name
                 if name in opened.NameToInfo:
                     raise ArchiveError(f"{archive.name} would hold two files called {name}; rename one of them.")
                 opened.write(file, name)
-        unfinished.replace(archive)
     except OSError as error:
         raise ArchiveError(f"{archive} cannot be written ({error}); make room or choose another place.") from error
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
     return archive
 
 

@@ -14,6 +14,7 @@ from caesr import picture, store
 from caesr.archive import SUFFIXES
 from caesr.store import Found
 from caesr.target import Target
+from caesr.unfinished import sweep
 from caesr.upscale import Progress, check_scale
 
 NO_PICTURE = "{}: there is no picture in this folder."
@@ -186,6 +187,7 @@ def enlarge_files(
     report, jobs = Report(), []
     files = list_files(inputs, report)
     single = len(inputs) == 1 and not inputs[0].is_dir() and out.suffix.lower() in SUFFIXES
+    sweep(out.parent if single else out)  # what a run that was killed left half-written
     taken: set[Path] = set()
     for n, file in enumerate(files, 1):
         target = out if single else free_name(out, file, wish.size, wish.format or "png", taken)

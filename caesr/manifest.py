@@ -18,6 +18,7 @@ from typing import Any
 
 from caesr import store
 from caesr.store import Found, StoreError
+from caesr.unfinished import unfinished
 
 SEGMENT = 100  # lines of an object; what is lost when a batch is killed, and found again by the results themselves
 COLUMNS = ("name", "result", "seconds", "worker", "error")
@@ -149,7 +150,5 @@ def _lines(folder: str) -> Iterator[dict[str, Any]]:
 
 def _write(address: str, text: str) -> None:
     """A small file, there whole or not at all."""
-    with store.placed(address) as path:
-        unfinished = path.with_name(f".{uuid.uuid4().hex}.part")
-        unfinished.write_text(text, encoding="utf-8", newline="")
-        unfinished.replace(path)
+    with store.placed(address) as path, unfinished(path) as part:
+        part.write_text(text, encoding="utf-8", newline="")

@@ -11,9 +11,8 @@ and no decoder but these five ever sees one. For a profile's name there is Pillo
 import io
 import os
 import re
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,12 @@ import numpy as np
 import pyvips
 from PIL import ImageCms
 
-from caesr import tiff_exif
+from caesr import decoders, tiff_exif
 from caesr.strips import Strips
+from caesr.unfinished import unfinished
 
 MAX_PIXELS = 100_000_000  # where the environment variable CAESR_MAX_PIXELS says nothing
+BYTES = 24  # of memory for each of them, while a file is decoded: three times what the largest pixels take
 FORMATS = {  # how a file of each begins, and which of libvips's decoders reads it
     "jpg": (rb"\xff\xd8\xff", "jpegload"),
     "png": (rb"\x89PNG\r\n\x1a\n", "pngload"),
@@ -93,8 +94,9 @@ def read(path: str | os.PathLike[str], max_pixels: int | None = None) -> Picture
 
     Args:
         path: a JPEG, PNG, WebP, TIFF or GIF, whatever its suffix.
-        max_pixels: a picture with more is refused before it is decoded. None: the number in the
-            environment variable CAESR_MAX_PIXELS, or else 100 megapixels.
+        max_pixels: a picture with more is refused before it is decoded, and so is one whose decoder would take
+            more than 24 bytes of memory for each of so many. None: the number in the environment variable
+            CAESR_MAX_PIXELS, or else 100 megapixels.
 
     Raises:
         PictureError: as for `inspect`; also over the limit, or cut short.
@@ -106,6 +108,11 @@ def read(path: str | os.PathLike[str], max_pixels: int | None = None) -> Picture
         raise PictureError(
             f"{path.name} has {facts.width} x {facts.height} pixels, over the limit of "
             f"{limit / 1e6:g} megapixels; make it smaller or raise CAESR_MAX_PIXELS."
+        )
+    if (need := decoders.memory(image)) > BYTES * limit:
+        raise PictureError(
+            f"{path.name} takes {need / 1e9:.2g} GB of memory to decode, over the limit of {BYTES * limit / 1e9:.2g} "
+            "GB; save it otherwise, not interlaced, with more and shorter rows, or raise CAESR_MAX_PIXELS."
         )
     icc, exif = _field(image, "icc-profile-data"), _field(image, "exif-data")
     dpi = image.xres * 25.4 if image.xres > 1 else 72.0  # 1 a millimetre: the file does not say
@@ -191,26 +198,19 @@ def writing(
             f"{LONGEST_SIDE[format]}; save it as PNG or TIFF."
         )
 
-    unfinished = path.with_name(f".{uuid.uuid4().hex}.part")  # on the same disk, to be renamed
-
-    def save(image: Any) -> None:
-        _save(_image(image, like, format, metadata), unfinished, format, quality)
-
     try:
-        unfinished.touch(exist_ok=False)
-        with Strips((*size, like.pixels.shape[2]), like.pixels.dtype, save) as strips:
-            yield strips
-        with unfinished.open("r+b") as file:
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        with unfinished(path) as part:
+
+            def save(image: Any) -> None:
+                _save(_image(image, like, format, metadata), part, format, quality)
+
+            with Strips((*size, like.pixels.shape[2]), like.pixels.dtype, save) as strips:
+                yield strips
     except (pyvips.Error, OSError) as error:
         said = re.search("system error: (.+)", str(error))  # the first is the cause, what follows its consequences
         why = error.strerror if isinstance(error, OSError) else said[1] if said else "perhaps the disk is full"
         message = f"{path} cannot be written ({why}); make room or choose another place."
         raise PictureError(message) from error
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -237,6 +237,7 @@ def _open(path: Path) -> tuple[Any, Facts]:
         format = found[0]
         load = getattr(pyvips.Image, FORMATS[format][1])
         image = load(os.fsencode(path), access="sequential", fail_on="error").copy()
+    image.set_type(pyvips.GValue.gint_type, "concurrency", 1)  # more threads take more memory, and no less time
     if format == "tif":
         thumbnail, exif = tiff_exif.read(path)
         if thumbnail:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from caesr import unfinished
 from caesr.archive import is_picture
 
 
@@ -149,8 +150,7 @@ def placed(address: str, replace: bool = True) -> Iterator[Path]:
 def sweep(folder: str) -> None:
     """Remove what a writer that was killed left unfinished directly in a folder; stores show nothing unfinished."""
     if path := local(folder):
-        for part in path.glob(f".{'[0-9a-f]' * 32}.part"):
-            part.unlink(missing_ok=True)
+        unfinished.sweep(path)
 
 
 def _system(address: str) -> tuple[Any, str]:
