@@ -44,6 +44,14 @@ pyvips.block_untrusted_set(True)  # decoders that libvips itself would not show 
 pyvips.cache_set_max(0)  # would hold decoded pictures in memory, and show a changed file as it was
 
 
+def _words(said: Any) -> str:
+    """What libvips says, which may quote a file, and so be no UTF-8."""
+    return pyvips.ffi.string(said).decode(errors="replace")
+
+
+pyvips._to_string = pyvips.error._to_string = _words  # of the log and of errors; pyvips's own would raise
+
+
 class PictureError(ValueError):
     """A picture that cannot be read or written. One sentence: what is wrong, where, what to do."""
 

@@ -4,8 +4,8 @@
 
 A case is a mutation of a sound file, made anew from the seed and its number. Worker processes take the cases: one that
 crashes or hangs a worker is kept as a file, and a new worker goes on with the next. The report is written to
-benchmarks/results/fuzz.json; exit code 1 if there was anything but pictures, networks and refusals. Linux only, for the
-memory of a single case.
+benchmarks/results/fuzz.json; exit code 1 if there was anything but pictures, networks and refusals, or if a library
+spoke on stderr. Linux only, for the memory of a single case.
 """
 
 import argparse
@@ -102,7 +102,10 @@ def work(cases: Cases, first: int, last: int) -> None:
             before, began = memory("VmRSS"), time.process_time()
             signal.setitimer(signal.ITIMER_PROF, SECONDS)  # ends the process by SIGPROF, wherever it is
             faulthandler.dump_traceback_later(WAITING, exit=True)
+            heard = os.fstat(sys.stderr.fileno()).st_size
             outcome = attempt(kind, data, folder)
+            if os.fstat(sys.stderr.fileno()).st_size > heard:
+                outcome = f"spoke: on stderr, when it was {outcome}"
             faulthandler.cancel_dump_traceback_later()
             signal.setitimer(signal.ITIMER_PROF, 0)
             say([kind, outcome, time.process_time() - began, (memory("VmHWM") - before) / 1024])
@@ -141,7 +144,7 @@ def results(seed: int, cases: int) -> Iterator[tuple[int, str | None, str, float
             hangs = worker.returncode == -signal.SIGPROF or "Timeout (" in said
             yield number, None, "hang" if hangs else f"crash: exit code {worker.returncode}", 0, 0
             first = number + 1
-        elif worker.returncode or said:  # not one of the cases: fuzzing itself went wrong, or a library spoke
+        elif worker.returncode:  # not one of the cases: fuzzing itself went wrong
             raise RuntimeError(f"Worker of cases {first} to {last}: exit code {worker.returncode}\n{said[-3000:]}")
 
 

@@ -1,0 +1,99 @@
+"""Programs that visit the page, each with a picture of its own: they check what they get, are sent away, or leave."""
+
+import json
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from caesr.batch import enlarge_file
+from caesr.page.settings import Settings
+from tests.serving import ROOT
+
+EXAMPLES = sorted((ROOT / "examples").glob("*.png"))
+SCALES = (2, 3, 4, 2.5)
+BUSY = "Queue is full"  # gradio_client's own words where the page answers 503
+LONG = {"model": "lite", "scale": 4, "tile": 32, "ensemble": True}  # many steps: there is a middle to leave in
+
+
+@dataclass(frozen=True)
+class Errand:
+    """A picture that nobody else has, how it shall be enlarged, and the file that must come of it."""
+
+    picture: Path
+    scale: float
+    due: bytes
+
+    def run(self, client: Client) -> str:
+        """Have the page do it: "right", "wrong", "busy", or what was said instead."""
+        try:
+            answer = Path(client.predict(handle_file(self.picture), "lite", self.scale, api_name="/upscale"))
+        except (AppError, OSError, ValueError, RuntimeError, httpx.HTTPError) as error:
+            return "busy" if BUSY in str(error) else f"{type(error).__name__}: {error}"
+        made = answer.read_bytes()
+        answer.unlink()
+        return "right" if made == self.due and answer.name.startswith(self.picture.stem + "_") else "wrong"
+
+
+def errand(number: int, folder: Path) -> Errand:
+    """The errand of this number: a part of an example, 48 to 96 pixels wide and high; what is due is made here."""
+    random = np.random.default_rng(number)
+    with Image.open(EXAMPLES[number % len(EXAMPLES)]) as opened:
+        example = np.array(opened.convert("RGB"))
+    height, width = random.integers(48, 97, 2)
+    top, left = random.integers(0, example.shape[0] - height + 1), random.integers(0, example.shape[1] - width + 1)
+    source, target = folder / f"{number}.png", folder / f"{number}-due.png"
+    Image.fromarray(example[top : top + height, left : left + width]).save(source)
+    scale = SCALES[number % len(SCALES)]
+    for _ in enlarge_file(Settings("lite").how().upscaler(), source, target, scale):
+        pass
+    return Errand(source, scale, target.read_bytes())
+
+
+def visitor(url: str) -> Client:
+    """A program with a session of its own."""
+    return Client(url, verbose=False, download_files=tempfile.mkdtemp())
+
+
+def leave_in_mid_run(url: str, picture: Path, steps: int = 2, patience: float = 60) -> int:
+    """Ask for a long enlargement over a connection that is cut once it has begun; how many tiles were made by then.
+
+    Raises:
+        TimeoutError: it did not begin, or not come so far, within so many seconds.
+    """
+    with httpx.Client(base_url=f"{url}/gradio_api", timeout=patience) as http:
+        with picture.open("rb") as file:
+            (uploaded,) = http.post("/upload", files={"files": (picture.name, file)}).raise_for_status().json()
+        config = http.get(f"{url}/config").raise_for_status().json()
+        (asked,) = [one for one in config["dependencies"] if one["api_name"] == "upscale"]
+        values = {component["id"]: component["props"].get("value") for component in config["components"]}
+        data = [values[one] for one in asked["inputs"]]
+        data[0] = {"path": uploaded, "meta": {"_type": "gradio.FileData"}}
+        data[1:4] = [LONG["model"], LONG["scale"], LONG["tile"]]
+        data[9] = LONG["ensemble"]
+        session = f"leaver-{os.urandom(6).hex()}"
+        http.post(
+            "/queue/join", json={"data": data, "fn_index": asked["id"], "session_hash": session}
+        ).raise_for_status()
+        done, end = 0, time.monotonic() + patience
+        with http.stream("GET", "/queue/data", params={"session_hash": session}) as stream:
+            for line in stream.iter_lines():
+                message = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else {}
+                done += message.get("msg") == "process_generating"
+                if done >= steps:
+                    return done  # and with it, the connection is closed
+                if message.get("msg") == "process_completed" or time.monotonic() > end:
+                    break
+    raise TimeoutError(f"After {done} tiles: {message}")
+
+
+def queued(url: str) -> int:
+    """How many wait in Gradio's queue."""
+    return int(httpx.get(f"{url}/gradio_api/queue/status", timeout=30).raise_for_status().json()["queue_size"])
