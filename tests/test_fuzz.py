@@ -35,12 +35,13 @@ def test_a_case_is_known_by_its_seed_and_its_number():
     assert fuzz.Cases(3).file(42) != fuzz.Cases(4).file(42)
 
 
-@pytest.mark.parametrize("how", ["crash", "hang", "bomb", "KeyError", "spoke"])
+@pytest.mark.parametrize("how", ["crash", "hang", "wait", "bomb", "KeyError", "spoke"])
 def test_a_reader_that_fails_is_found_its_file_kept_and_the_rest_tried(tmp_path, monkeypatch, how):
     """The worker's part is played by a script, so that there is something to be found."""
     code = {
         "crash": "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
         "hang": "import os, signal; os.kill(os.getpid(), signal.SIGPROF)",
+        "wait": "import os, signal; os.kill(os.getpid(), signal.SIGALRM)",
         "bomb": 'print(\'["gif", "read", 0.1, 9999]\')',
         "KeyError": 'print(\'["gif", "KeyError: 1", 0.1, 1]\')',
         "spoke": 'print(\'["gif", "spoke: on stderr", 0.1, 1]\')',
@@ -53,7 +54,7 @@ def test_a_reader_that_fails_is_found_its_file_kept_and_the_rest_tried(tmp_path,
     monkeypatch.setattr(fuzz, "__file__", str(worker))
     report = fuzz.run(seed=1, count=5, keep=tmp_path / "found")
     assert [case["case"] for case in report["wrong"]] == [2]
-    assert report["wrong"][0]["outcome"].startswith(how)
+    assert report["wrong"][0]["outcome"].startswith("hang" if how == "wait" else how)
     assert sum(report["outcomes"].values()) == 5
     (kept,) = (tmp_path / "found").iterdir()
     assert kept.read_bytes() == fuzz.Cases(1).file(2)[1]
