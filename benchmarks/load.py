@@ -105,6 +105,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--leavers", type=int, default=100)
     chosen = parser.parse_args()
+    others = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as mine, tempfile.TemporaryDirectory() as home:
         errands = [errand(number, Path(mine)) for number in range(chosen.clients)]
         with served(Path(home), CUDA_VISIBLE_DEVICES="", **ARENAS) as page:
@@ -119,6 +120,7 @@ def main() -> None:
         "command": f"python -m benchmarks.load --minutes {chosen.minutes:g} --clients {chosen.clients} "
         f"--leavers {chosen.leavers}",
         "machine": f"{os.cpu_count()} cores",
+        "others": round(others, 1),  # processes that wanted a core already before
         "together": together,
         "leaving": apart,
         "folders_left": left,

@@ -4,8 +4,11 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -60,31 +63,21 @@ def errand(number: int, folder: Path) -> Errand:
 
 def visitor(url: str) -> Client:
     """A program with a session of its own."""
-    return Client(url, verbose=False, download_files=tempfile.mkdtemp())
+    patience = {"timeout": 120}  # seconds: on a machine that has other things to do, 5 are not many
+    return Client(url, verbose=False, download_files=tempfile.mkdtemp(), httpx_kwargs=patience)
 
 
-def leave_in_mid_run(url: str, picture: Path, steps: int = 2, patience: float = 60) -> int:
+def leave_in_mid_run(url: str, picture: Path, steps: int = 2, patience: float = 120) -> int:
     """Ask for a long enlargement over a connection that is cut once it has begun; how many tiles were made by then.
 
     Raises:
         TimeoutError: it did not begin, or not come so far, within so many seconds.
     """
     with httpx.Client(base_url=f"{url}/gradio_api", timeout=patience) as http:
-        with picture.open("rb") as file:
-            (uploaded,) = http.post("/upload", files={"files": (picture.name, file)}).raise_for_status().json()
-        config = http.get(f"{url}/config").raise_for_status().json()
-        (asked,) = [one for one in config["dependencies"] if one["api_name"] == "upscale"]
-        values = {component["id"]: component["props"].get("value") for component in config["components"]}
-        data = [values[one] for one in asked["inputs"]]
-        data[0] = {"path": uploaded, "meta": {"_type": "gradio.FileData"}}
-        data[1:4] = [LONG["model"], LONG["scale"], LONG["tile"]]
-        data[9] = LONG["ensemble"]
-        session = f"leaver-{os.urandom(6).hex()}"
-        http.post(
-            "/queue/join", json={"data": data, "fn_index": asked["id"], "session_hash": session}
-        ).raise_for_status()
-        done, end = 0, time.monotonic() + patience
-        with http.stream("GET", "/queue/data", params={"session_hash": session}) as stream:
+        call = long_call(http, picture)
+        http.post("/queue/join", json=call).raise_for_status()
+        done, message, end = 0, {}, time.monotonic() + patience
+        with http.stream("GET", "/queue/data", params={"session_hash": call["session_hash"]}) as stream:
             for line in stream.iter_lines():
                 message = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else {}
                 done += message.get("msg") == "process_generating"
@@ -93,6 +86,40 @@ def leave_in_mid_run(url: str, picture: Path, steps: int = 2, patience: float = 
                 if message.get("msg") == "process_completed" or time.monotonic() > end:
                     break
     raise TimeoutError(f"After {done} tiles: {message}")
+
+
+@contextmanager
+def crowded(url: str, picture: Path, most: int = 200) -> Iterator[tuple[int, str]]:
+    """A page that has no room for more: how many calls it took in, and its words for the next one. In the end all
+    leave.
+    """
+    with httpx.Client(base_url=f"{url}/gradio_api", timeout=120) as http:
+        call = long_call(http, picture)
+        try:
+            for taken in range(most):
+                answer = http.post("/queue/join", json=call)
+                if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+                    yield taken, answer.json()["detail"]
+                    return
+                answer.raise_for_status()
+            raise AssertionError(f"The page took in {most} calls and more.")
+        finally:
+            with http.stream("GET", "/queue/data", params={"session_hash": call["session_hash"]}) as stream:
+                next(stream.iter_lines())
+
+
+def long_call(http: httpx.Client, picture: Path) -> dict[str, Any]:
+    """A call of /upscale as Gradio's protocol has it, for an enlargement of many tiles; of a session of its own."""
+    with picture.open("rb") as file:
+        (uploaded,) = http.post("/upload", files={"files": (picture.name, file)}).raise_for_status().json()
+    config = http.get(f"{http.base_url}".removesuffix("/gradio_api/") + "/config").raise_for_status().json()
+    (asked,) = [one for one in config["dependencies"] if one["api_name"] == "upscale"]
+    values = {component["id"]: component["props"].get("value") for component in config["components"]}
+    data = [values[one] for one in asked["inputs"]]
+    data[0] = {"path": uploaded, "meta": {"_type": "gradio.FileData"}}
+    data[1:4] = [LONG["model"], LONG["scale"], LONG["tile"]]
+    data[9] = LONG["ensemble"]
+    return {"data": data, "fn_index": asked["id"], "session_hash": f"visitor-{os.urandom(6).hex()}"}
 
 
 def queued(url: str) -> int:
