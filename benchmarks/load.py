@@ -25,7 +25,7 @@ from tests.visitors import Errand, errand, leave_in_mid_run, queued, visitor
 RESULTS = ROOT / "benchmarks" / "results" / "load.json"
 EXAMPLE = ROOT / "examples" / "cat.png"
 # glibc gives nearly every thread a heap of its own, and memory that one has freed is not there for the others
-ARENAS = {"MALLOC_ARENA_MAX": "2"}
+ARENAS = "2"
 
 
 def resident(process: int) -> float:
@@ -108,7 +108,7 @@ def main() -> None:
     others = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as mine, tempfile.TemporaryDirectory() as home:
         errands = [errand(number, Path(mine)) for number in range(chosen.clients)]
-        with served(Path(home), CUDA_VISIBLE_DEVICES="", **ARENAS) as page:
+        with served(Path(home), CUDA_VISIBLE_DEVICES="", MALLOC_ARENA_MAX=ARENAS) as page:
             together = crowd(page, errands, chosen.minutes)
             print(json.dumps(together), flush=True)
             apart = leavers(page, errands[0], chosen.leavers)

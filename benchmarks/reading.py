@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyvips
@@ -51,18 +52,18 @@ def noise(height: int, width: int, channels: int = 3, deep: bool = False) -> pyv
     return pyvips.Image.new_from_array(pixels).copy(interpretation=spaces[channels][deep])
 
 
-def rows(count: int, **more: object) -> pyvips.Image:
+def rows(count: int, **more: Any) -> pyvips.Image:
     """As many pixels in so many rows."""
-    return noise(count, SIDE * SIDE // count, **more)  # type: ignore[arg-type]
+    return noise(count, SIDE * SIDE // count, **more)
 
 
-def animated(file: Path, **options: object) -> None:
+def animated(file: Path, **options: Any) -> None:
     """Two frames, the second drawn onto the first."""
     frames = [Image.fromarray(noise(SIDE, SIDE, 4).numpy()[::step]) for step in (1, -1)]
     frames[0].save(file, save_all=True, append_images=frames[1:], **options)
 
 
-def pillow(mode: str, **options: object) -> Callable[[Path], None]:
+def pillow(mode: str, **options: Any) -> Callable[[Path], None]:
     return lambda file: Image.fromarray(noise(SIDE, SIDE).numpy()).convert(mode).save(file, **options)
 
 

@@ -76,7 +76,8 @@ def leave_in_mid_run(url: str, picture: Path, steps: int = 2, patience: float = 
     with httpx.Client(base_url=f"{url}/gradio_api", timeout=patience) as http:
         call = long_call(http, picture)
         http.post("/queue/join", json=call).raise_for_status()
-        done, message, end = 0, {}, time.monotonic() + patience
+        message: dict[str, Any] = {}
+        done, end = 0, time.monotonic() + patience
         with http.stream("GET", "/queue/data", params={"session_hash": call["session_hash"]}) as stream:
             for line in stream.iter_lines():
                 message = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else {}
