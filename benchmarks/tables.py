@@ -144,6 +144,31 @@ def engine() -> str:
     return table(head, rows, note)
 
 
+def load() -> str:
+    """What many programs at the page got, and those who came after one had left in mid-run."""
+    found = results("load")
+    together, leaving = found["together"], found["leaving"]
+    trials = {
+        f"{together['clients']} at once for {together['minutes']:g} minutes": together,
+        f"one after each of {leaving['left']} that left in mid-run": leaving,
+    }
+    rows: list[list[object]] = []
+    for trial, seen in trials.items():
+        answers, memory = dict(seen["answers"]), seen["resident_mib"]
+        known = [answers.pop(answer, 0) for answer in ("right", "wrong", "busy")]
+        of_memory = " / ".join(f"{memory[at]:.0f}" for at in (0, len(memory) // 2, -1))
+        seconds = seen["seconds"]
+        rows.append([trial, *known, sum(answers.values()), seconds["median"], seconds["longest"], of_memory])
+    head = ["programs", "right", "wrong", "busy", "other", "median (s)", "longest (s)", "memory (MiB)"]
+    note = (
+        f"Longest queue: {together['longest_queue']}. Seconds: until the right answer. Memory: the server's, first, "
+        f"half-way, last. Left behind: {len(found['folders_left'])} folders, {found['tracebacks']} tracebacks in the "
+        f"log. `{found['command']}`, {found['date']}, on {found['machine']} that {found['others']:g} other processes "
+        "wanted, too."
+    )
+    return table(head, rows, note)
+
+
 def tiles() -> str:
     """What tiles cost."""
     found = results("engine")["tiles"]
@@ -193,6 +218,17 @@ def trials() -> str:
     return table(["what", "takes"], rows, f"{measured(begun)} {measured(files)}")
 
 
+def reading() -> str:
+    """What reading takes of memory, by kind of file."""
+    found = results("reading")
+    rows: list[list[object]] = []
+    for kind, bytes_ in found["kinds"].items():
+        name = f"{kind.rpartition('.')[2]}, {kind.rpartition('.')[0]}"
+        rows.append([name, *(f"{bytes_[key] / bytes_['pixels']:.1f}" for key in ("result", "taken", "said"))])
+    note = f"Bytes a pixel. `{found['command']}`, {found['date']}, libvips {found['libvips']}."
+    return table(["file", "pixels themselves", "taken at most", "said beforehand"], rows, note)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "engine": engine,
     "tiles": tiles,
@@ -200,6 +236,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "backends": backends,
     "trials": trials,
     "fuzz": fuzz,
+    "load": load,
+    "reading": reading,
     "models": models,
     "worn": worn,
     "peers": lambda: table(*comparison.peers(results("speed"))),

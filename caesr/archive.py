@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from caesr.whole import whole
+from caesr.unfinished import unfinished
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".gif"}  # a picture, by its name
 MOST_FILES = 10_000
@@ -81,8 +81,8 @@ def pack(files: Iterable[Path], archive: Path, root: Path | None = None) -> Path
     """
     try:
         with (
-            whole(archive) as unfinished,
-            zipfile.ZipFile(unfinished, "x", zipfile.ZIP_STORED, strict_timestamps=False) as opened,
+            unfinished(archive) as part,
+            zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, strict_timestamps=False) as opened,
         ):
             for file in files:
                 name = file.relative_to(root).as_posix() if root else file.name

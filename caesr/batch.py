@@ -16,6 +16,7 @@ from caesr import picture, store
 from caesr.archive import SUFFIXES
 from caesr.store import Found
 from caesr.target import Target
+from caesr.unfinished import sweep
 from caesr.upscale import Progress, check_scale
 
 NO_PICTURE = "{}: there is no picture in this folder."
@@ -216,6 +217,7 @@ def enlarge_files(
     if single and out.suffix.lower() not in SUFFIXES:
         raise ValueError(f"{out}: a {out.suffix} is not written; choose .png, .jpg, .webp or .tif, or name a folder.")
     files = list_files(inputs, report)
+    sweep(out.parent if single else out)  # what a run that was killed left half-written
     taken: set[Path] = set()
     for n, file in enumerate(files, 1):
         target = out if single else free_name(out, file, wish, taken)

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from caesr.model import CAEResNet, Config
-from caesr.whole import whole
+from caesr.unfinished import unfinished
 
 SCHEMA = "1"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -44,8 +44,8 @@ def save(model: CAEResNet, folder: Path, **facts: Any) -> None:
 
 def save_tensors(file: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
     """Write a safetensors file so that it is there whole or not at all."""
-    with whole(file) as unfinished:
-        save_file(tensors, unfinished, metadata=metadata)
+    with unfinished(file) as part:
+        save_file(tensors, part, metadata=metadata)
 
 
 def load(source: str | Path) -> CAEResNet:
@@ -162,5 +162,5 @@ def one_line(error: Exception) -> str:
 
 def replace(file: Path, content: bytes) -> None:
     """Write a small file so that it is there whole or not at all."""
-    with whole(file) as unfinished:
-        unfinished.write_bytes(content)
+    with unfinished(file) as part:
+        part.write_bytes(content)

@@ -19,7 +19,7 @@ from typing import Any
 
 from caesr import store
 from caesr.store import Found, StoreError
-from caesr.whole import whole
+from caesr.unfinished import unfinished
 
 SEGMENT = 100  # lines of an object; what is lost when a batch is killed, and found again by the results themselves
 REPORT = "report.csv"
@@ -161,5 +161,5 @@ def _lines(folder: str) -> Iterator[dict[str, Any]]:
 
 def _write(address: str, text: str) -> None:
     """A small file, there whole or not at all."""
-    with store.placed(address) as path, whole(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8", newline="")
+    with store.placed(address) as path, unfinished(path) as part:
+        part.write_text(text, encoding="utf-8", newline="")

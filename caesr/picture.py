@@ -11,9 +11,8 @@ and no decoder but these five ever sees one. For a profile's name there is Pillo
 import io
 import os
 import re
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,12 @@ import numpy as np
 import pyvips
 from PIL import ImageCms
 
-from caesr import tiff_exif
+from caesr import decoders, tiff_exif
 from caesr.strips import Strips
+from caesr.unfinished import unfinished
 
 MAX_PIXELS = 100_000_000  # where the environment variable CAESR_MAX_PIXELS says nothing
+BYTES = 24  # of memory for each of them, while a file is decoded: three times what the largest pixels take
 FORMATS = {  # how a file of each begins, and which of libvips's decoders reads it
     "jpg": (rb"\xff\xd8\xff", "jpegload"),
     "png": (rb"\x89PNG\r\n\x1a\n", "pngload"),
@@ -42,6 +43,14 @@ CLASSIC_TIFF = 4_000_000_000  # bytes of pixels; more of them need a BigTIFF
 
 pyvips.block_untrusted_set(True)  # decoders that libvips itself would not show a stranger's file
 pyvips.cache_set_max(0)  # would hold decoded pictures in memory, and show a changed file as it was
+
+
+def _words(said: Any) -> str:
+    """What libvips says, which may quote a file, and so be no UTF-8."""
+    return pyvips.ffi.string(said).decode(errors="replace")
+
+
+pyvips._to_string = pyvips.error._to_string = _words  # of the log and of errors; pyvips's own would raise
 
 
 class PictureError(ValueError):
@@ -94,8 +103,9 @@ def read(path: str | os.PathLike[str], max_pixels: int | None = None) -> Picture
 
     Args:
         path: a JPEG, PNG, WebP, TIFF or GIF, whatever its suffix.
-        max_pixels: a picture with more is refused before it is decoded. None: the number in the
-            environment variable CAESR_MAX_PIXELS, or else 100 megapixels.
+        max_pixels: a picture with more is refused before it is decoded, and so is one whose decoder would take
+            more than 24 bytes of memory for each of so many. None: the number in the environment variable
+            CAESR_MAX_PIXELS, or else 100 megapixels.
 
     Raises:
         PictureError: as for `inspect`; also over the limit, or cut short.
@@ -107,6 +117,11 @@ def read(path: str | os.PathLike[str], max_pixels: int | None = None) -> Picture
         raise PictureError(
             f"{path.name} has {facts.width} x {facts.height} pixels, over the limit of "
             f"{limit / 1e6:g} megapixels; make it smaller or raise CAESR_MAX_PIXELS."
+        )
+    if (need := decoders.memory(image)) > BYTES * limit:
+        raise PictureError(
+            f"{path.name} takes {need / 1e9:.2g} GB of memory to decode, over the limit of {BYTES * limit / 1e9:.2g} "
+            "GB; save it otherwise, not interlaced, with more and shorter rows, or raise CAESR_MAX_PIXELS."
         )
     icc, exif = _field(image, "icc-profile-data"), _field(image, "exif-data")
     dpi = image.xres * 25.4 if image.xres > 1 else 72.0  # 1 a millimetre: the file does not say
@@ -192,26 +207,19 @@ def writing(
             f"{LONGEST_SIDE[format]}; save it as PNG or TIFF."
         )
 
-    unfinished = path.with_name(f".{uuid.uuid4().hex}.part")  # on the same disk, to be renamed
-
-    def save(image: Any) -> None:
-        _save(_image(image, like, format, metadata), unfinished, format, quality)
-
     try:
-        unfinished.touch(exist_ok=False)
-        with Strips((*size, like.pixels.shape[2]), like.pixels.dtype, save) as strips:
-            yield strips
-        with unfinished.open("r+b") as file:
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        with unfinished(path) as part:
+
+            def save(image: Any) -> None:
+                _save(_image(image, like, format, metadata), part, format, quality)
+
+            with Strips((*size, like.pixels.shape[2]), like.pixels.dtype, save) as strips:
+                yield strips
     except (pyvips.Error, OSError) as error:
         said = re.search("system error: (.+)", str(error))  # the first is the cause, what follows its consequences
         why = error.strerror if isinstance(error, OSError) else said[1] if said else "perhaps the disk is full"
         message = f"{path} cannot be written ({why}); make room or choose another place."
         raise PictureError(message) from error
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -238,6 +246,7 @@ def _open(path: Path) -> tuple[Any, Facts]:
         format = found[0]
         load = getattr(pyvips.Image, FORMATS[format][1])
         image = load(os.fsencode(path), access="sequential", fail_on="error").copy()
+    image.set_type(pyvips.GValue.gint_type, "concurrency", 1)  # more threads take more memory, and no less time
     if format == "tif":
         thumbnail, exif = tiff_exif.read(path)
         if thumbnail:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from caesr import whole
+from caesr import unfinished
 from caesr.archive import is_picture
 
 
@@ -150,7 +150,7 @@ def placed(address: str, replace: bool = True) -> Iterator[Path]:
 def sweep(folder: str) -> None:
     """Remove what a writer that was killed left unfinished directly in a folder; stores show nothing unfinished."""
     if path := local(folder):
-        whole.sweep(path)
+        unfinished.sweep(path)
 
 
 def _system(address: str) -> tuple[Any, str]:

@@ -4,13 +4,12 @@
 
 A case is a mutation of a sound file, made anew from the seed and its number. Worker processes take the cases: one that
 crashes or hangs a worker is kept as a file, and a new worker goes on with the next. The report is written to
-benchmarks/results/fuzz.json; exit code 1 if there was anything but pictures, networks and refusals. Linux only, for the
-memory of a single case.
+benchmarks/results/fuzz.json; exit code 1 if there was anything but pictures, networks and refusals, or if a library
+spoke on stderr. Linux only, for the memory of a single case.
 """
 
 import argparse
 import collections
-import faulthandler
 import json
 import os
 import platform
@@ -21,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from random import Random
@@ -38,7 +38,7 @@ WAITING = 60  # seconds by the clock: so does one that waits for something that 
 PIXELS = 4_000_000  # the readers' limit here, so that a bomb shows as memory
 MEBIBYTES = 256  # more than this for a case is a bomb: several times what so many pixels take
 ADDRESSES = 8 << 30  # bytes of address space beyond what a worker starts with: the machine itself stays safe
-CHUNK = 5000  # cases of one worker, lest a leak of one be blamed on another
+CHUNK = 2500  # cases of one worker, lest a leak of one be blamed on another
 FINE = ("read", "refused")
 WEIGHTS = "model.safetensors"
 
@@ -101,9 +101,12 @@ def work(cases: Cases, first: int, last: int) -> None:
             Path("/proc/self/clear_refs").write_text("5")  # the peak of memory begins anew
             before, began = memory("VmRSS"), time.process_time()
             signal.setitimer(signal.ITIMER_PROF, SECONDS)  # ends the process by SIGPROF, wherever it is
-            faulthandler.dump_traceback_later(WAITING, exit=True)
+            signal.setitimer(signal.ITIMER_REAL, WAITING)  # and this by SIGALRM
+            heard = os.fstat(sys.stderr.fileno()).st_size
             outcome = attempt(kind, data, folder)
-            faulthandler.cancel_dump_traceback_later()
+            if os.fstat(sys.stderr.fileno()).st_size > heard:
+                outcome = f"spoke: on stderr, when it was {outcome}"
+            signal.setitimer(signal.ITIMER_REAL, 0)
             signal.setitimer(signal.ITIMER_PROF, 0)
             say([kind, outcome, time.process_time() - began, (memory("VmHWM") - before) / 1024])
 
@@ -119,11 +122,22 @@ def say(what: object) -> None:
     sys.stdout.flush()
 
 
-def results(seed: int, cases: int) -> Iterator[tuple[int, str | None, str, float, float]]:
-    """Every case as (number, kind, outcome, seconds, MiB); of one that ended its worker the kind is not known yet."""
-    first = 0
-    while first < cases:
-        last, number = min(first + CHUNK, cases), None
+Result = tuple[int, str | None, str, float, float]  # number, kind, outcome, seconds, MiB of a case
+
+
+def results(seed: int, cases: int, jobs: int) -> Iterator[Result]:
+    """Every case; of one that ended its worker the kind is not known yet."""
+    first = range(0, cases, CHUNK)
+    with ThreadPoolExecutor(jobs) as pool:
+        for found in pool.map(lambda first: chunk(seed, first, min(first + CHUNK, cases)), first):
+            yield from found
+
+
+def chunk(seed: int, first: int, last: int) -> list[Result]:
+    """Some cases, by one worker after the other."""
+    found: list[Result] = []
+    while first < last:
+        number = None
         command = [sys.executable, str(Path(__file__)), "--seed", str(seed), "--worker", str(first), str(last)]
         with tempfile.TemporaryFile("w+") as errors:
             with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as worker:
@@ -133,26 +147,27 @@ def results(seed: int, cases: int) -> Iterator[tuple[int, str | None, str, float
                         number = told
                     else:
                         assert number is not None
-                        yield number, *told
+                        found.append((number, *told))
                         first, number = number + 1, None
             errors.seek(0)
             said = errors.read()
         if number is not None:
-            hangs = worker.returncode == -signal.SIGPROF or "Timeout (" in said
-            yield number, None, "hang" if hangs else f"crash: exit code {worker.returncode}", 0, 0
+            hangs = worker.returncode in (-signal.SIGPROF, -signal.SIGALRM)
+            found.append((number, None, "hang" if hangs else f"crash: exit code {worker.returncode}", 0, 0))
             first = number + 1
-        elif worker.returncode or said:  # not one of the cases: fuzzing itself went wrong, or a library spoke
+        elif worker.returncode:  # not one of the cases: fuzzing itself went wrong
             raise RuntimeError(f"Worker of cases {first} to {last}: exit code {worker.returncode}\n{said[-3000:]}")
+    return found
 
 
-def run(seed: int, count: int, keep: Path) -> dict[str, Any]:
+def run(seed: int, count: int, keep: Path, jobs: int = 1) -> dict[str, Any]:
     """Try `count` cases; the files of those that went wrong are kept."""
     cases, began = Cases(seed), time.monotonic()
     kinds: collections.Counter[str] = collections.Counter()
     outcomes: collections.Counter[str] = collections.Counter()
     wrong: list[dict[str, Any]] = []
     slowest, largest = {"seconds": 0.0}, {"mebibytes": 0.0}
-    for number, known, outcome, seconds, mebibytes in results(seed, count):
+    for number, known, outcome, seconds, mebibytes in results(seed, count, jobs):
         kind = known or cases.file(number)[0]
         if mebibytes > MEBIBYTES:
             outcome = f"bomb: {mebibytes:.0f} MiB"
@@ -189,13 +204,14 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "fuzz.json")
     options.add_argument("--keep", type=Path, default=Path("fuzz-found"), help="folder for files that went wrong")
+    options.add_argument("--jobs", type=int, default=1, help="workers at once")
     options.add_argument("--worker", type=int, nargs=2, metavar=("FIRST", "LAST"), help=argparse.SUPPRESS)
     chosen = options.parse_args()
     if chosen.worker:
         work(Cases(chosen.seed), *chosen.worker)
         return 0
     command = f"python tests/fuzz.py --cases {chosen.cases} --seed {chosen.seed}"
-    report = {"command": command} | run(chosen.seed, chosen.cases, chosen.keep)
+    report = {"command": command} | run(chosen.seed, chosen.cases, chosen.keep, chosen.jobs)
     chosen.out.write_text(json.dumps(report, indent=1) + "\n")
     say({key: report[key] for key in ("cases", "minutes", "outcomes", "slowest", "largest")})
     return 1 if report["wrong"] else 0

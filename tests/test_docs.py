@@ -27,6 +27,14 @@ def test_every_file_that_a_page_links_to_is_there(page):
         assert (page.parent / target).exists(), target
 
 
+def test_every_trial_names_tests_that_are_there():
+    """`test_x.py -k word`: a file, and a word of a test's name in it."""
+    trials = re.findall(r"`(test_\w+\.py)(?: -k (\w+))?` \|", (ROOT / "docs" / "reliability.md").read_text())
+    assert len(trials) > 20
+    for file, word in trials:
+        assert re.search(rf"def test_\w*{word}", (ROOT / "tests" / file).read_text()), f"{file} -k {word}"
+
+
 def test_requirements_constraints_and_pyproject_agree():
     def names(file: str) -> dict[str, str]:
         lines = [line.split("#")[0].strip() for line in (ROOT / file).read_text().splitlines()]

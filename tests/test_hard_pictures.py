@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pyvips
-from PIL import Image
+from PIL import Image, ImageCms
 
 from caesr import Upscaler
 from caesr.batch import Wish, enlarge_files, here
@@ -161,3 +161,20 @@ def test_a_picture_with_a_wrong_extension_is_enlarged_as_what_it_is(tmp_path: Pa
     assert len(enlarged(tmp_path / name, tmp_path / "out.webp")) >= 1
     width = inspect(tmp_path / name).width
     assert inspect(tmp_path / "out.webp").width == 2 * width
+
+
+def test_a_warning_that_quotes_what_is_no_utf_8_is_only_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """libpng names the profile that it finds broken, and PNG's names are Latin-1."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[136:140] = b"\xff" * 4  # where its first tag lies: outside of it
+    start, behind = seeds()["png 16"][:33], seeds()["png 16"][33:]  # before and behind IHDR
+    named = chunk(b"iCCP", "Gr\u00fcn".encode("latin-1") + b"\0\0" + zlib.compress(bytes(profile)))
+    (tmp_path / "p.png").write_bytes(start + named + behind)
+    with caplog.at_level("DEBUG", "pyvips"):
+        read(tmp_path / "p.png")
+    assert "profile 'Gr\ufffdn'" in caplog.text
+
+
+def test_an_error_that_quotes_what_is_no_utf_8_is_one_of_libvips_all_the_same():
+    with pytest.raises(pyvips.Error, match="Gr\ufffdn"):
+        pyvips.Image.pngload(b"/nowhere/Gr\xfcn.png")

@@ -24,8 +24,12 @@ FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000
 
 def upscale(*arguments: object, code: str | None = None) -> subprocess.Popen[str]:
     """The command line; `code` runs it under conditions of its own."""
+    return caesr("upscale", *arguments, code=code)
+
+
+def caesr(verb: str, *arguments: object, code: str | None = None) -> subprocess.Popen[str]:
     way = ["-c", code] if code else ["-m", "caesr"]
-    command = [sys.executable, *way, "upscale", *map(str, arguments), "--device", "cpu"]
+    command = [sys.executable, *way, verb, *map(str, arguments), "--device", "cpu"]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
 
 
@@ -63,6 +67,38 @@ def test_a_run_that_is_stopped_says_so_and_keeps_only_what_is_whole(tmp_path: Pa
     assert "Traceback" not in said
     assert [file.name for file in out.iterdir()] == ["a_8x.png"]
     assert Image.open(out / "a_8x.png").size == (192, 160)
+
+
+@pytest.mark.parametrize("verb", ["upscale", "batch"])
+def test_killed_in_mid_run_it_leaves_nothing_half_under_its_own_name_and_the_next_run_completes_it(
+    tmp_path: Path, verb
+):
+    """SIGKILL, which no program hears; what is on the disk is as after a power failure."""
+    source, out = inputs(tmp_path / "in", "a.png"), tmp_path / "out"
+    shutil.copy(CAT, source / "b.png")
+    where = [source, "-o", out] if verb == "upscale" else [source, out]
+    names = ["a_8x.png", "b_8x.png"] if verb == "upscale" else ["a_png_8x.png", "b_png_8x.png"]
+    arguments = [*where, "--scale", 8, "--tile", 32]
+    run = caesr(verb, *arguments)
+    while not ((out / names[0]).exists() and list(out.glob(".*.part"))):
+        assert run.poll() is None, run.communicate()[1]
+        time.sleep(0.02)
+    run.kill()
+    run.communicate()
+    assert len(list(out.glob(".*.part"))) == 1
+    assert [file.name for file in out.glob("*_8x.png")] == names[:1]
+    before = (out / names[0]).read_bytes()
+    again = caesr(verb, *arguments, "--resume")
+    said = again.communicate()[1]
+    assert again.returncode == 0, said
+    assert "1 enlarged, 1 there already, 0 failed" in said
+    assert sorted(file.name for file in out.glob("*_8x.png")) == names
+    assert (out / names[0]).read_bytes() == before
+    for name, size in zip(names, [(192, 160), (1808, 1200)], strict=True):
+        with Image.open(out / name) as image:
+            image.load()
+            assert image.size == size
+    assert not list(out.glob(".*.part"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on files there")

@@ -1,0 +1,116 @@
+"""Pictures made by Pillow and by hand, and what a refusal must look like: what the tests of picture files share."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from caesr.picture import PictureError
+
+FORMATS = ["jpg", "png", "webp", "tif"]
+ORIENTATION, MAKE, EXIF, GPS, TAKEN, LENS = 0x0112, 0x010F, 0x8769, 0x8825, 0x9003, 0xA434
+
+
+def noise(*shape: int, dtype: type = np.uint8, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
+
+
+def smooth(height: int = 48, width: int = 64) -> np.ndarray:
+    """A picture with soft slopes, which JPEG and WebP keep within a few levels. (H, W, 3) uint8"""
+    y, x = np.mgrid[:height, :width]
+    bands = [128 + 100 * np.sin(x / 9), 128 + 100 * np.cos(y / 7), 60 + 2 * x + y]
+    return np.stack(bands, axis=-1).round().astype(np.uint8)
+
+
+def profile(space: str = "RGB", name: str = "Wide Gamut Test") -> bytes:
+    """A small ICC profile put together by hand: the primaries of Display P3, or a grey curve."""
+
+    def s15(*values: float) -> bytes:
+        return b"".join(struct.pack(">i", round(v * 65536)) for v in values)
+
+    def xyz(*values: float) -> bytes:
+        return b"XYZ \0\0\0\0" + s15(*values)
+
+    curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, 0x0233) + b"\0\0"
+    text = name.encode("utf-16-be")
+    tags = {
+        b"desc": b"mluc\0\0\0\0" + struct.pack(">II2s2sII", 1, 12, b"en", b"US", len(text), 28) + text,
+        b"wtpt": xyz(0.9642, 1.0, 0.8249),
+        b"cprt": b"mluc\0\0\0\0" + struct.pack(">II2s2sII", 1, 12, b"en", b"US", 4, 28) + b"\0-\0-",
+    }
+    if space == "RGB":
+        tags |= {b"rXYZ": xyz(0.5151, 0.2412, -0.0011), b"gXYZ": xyz(0.2919, 0.6922, 0.0419)}
+        tags |= {b"bXYZ": xyz(0.1572, 0.0666, 0.7841), b"rTRC": curve, b"gTRC": curve, b"bTRC": curve}
+    else:
+        tags |= {b"kTRC": curve}
+    table, data = struct.pack(">I", len(tags)), b""
+    start = 128 + 4 + 12 * len(tags)
+    for tag, value in tags.items():
+        table += tag + struct.pack(">II", start + len(data), len(value))
+        data += value + b"\0" * (-len(value) % 4)
+    header = struct.pack(">I4sI4s4s4s12s4s", 0, b"lcms", 0x04300000, b"mntr", space.encode().ljust(4),
+                         b"XYZ ", struct.pack(">6H", 2026, 1, 1, 0, 0, 0), b"acsp")  # fmt: skip
+    header = header.ljust(68, b"\0") + s15(0.9642, 1.0, 0.8249)
+    whole = header.ljust(128, b"\0") + table + data
+    return struct.pack(">I", len(whole)) + whole[4:]
+
+
+def photo_exif(orientation: int = 1) -> Image.Exif:
+    exif = Image.Exif()
+    exif[ORIENTATION], exif[MAKE] = orientation, "Camera Works"
+    exif.get_ifd(EXIF).update({TAKEN: "2024:05:06 07:08:09", LENS: "50mm f/1.8"})
+    exif.get_ifd(GPS).update({1: "N", 2: (52.0, 31.0, 12.5), 3: "E", 4: (13.0, 24.0, 36.0)})
+    return exif
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(path: Path, width: int, height: int, bits: int, colour: int, rows: bytes, extra: bytes = b"") -> Path:
+    """A PNG by hand, for the kinds that Pillow does not write. `rows` come with their filter bytes."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
+    body = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + extra + body)
+    return path
+
+
+def png_samples(path: Path) -> np.ndarray:
+    """The samples of a 16-bit PNG, decoded by hand: Pillow would cut them to 8. (H, W, C) uint16"""
+    data, at, packed = path.read_bytes(), 8, b""
+    while at < len(data):
+        (length,), kind = struct.unpack_from(">I", data, at), data[at + 4 : at + 8]
+        if kind == b"IHDR":
+            width, height, bits, colour = struct.unpack_from(">IIBB", data, at + 8)
+        if kind == b"IDAT":
+            packed += data[at + 8 : at + 8 + length]
+        at += 12 + length
+    assert bits == 16
+    channels = {0: 1, 4: 2, 2: 3, 6: 4}[colour]
+    raw = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(height, -1).astype(int)
+    step, previous = 2 * channels, np.zeros(width * 2 * channels, int)
+    lines = []
+    for row in raw:
+        kind, line = row[0], row[1:].copy()
+        for i in range(len(line)):
+            left = line[i - step] if i >= step else 0
+            corner = previous[i - step] if i >= step else 0
+            up = previous[i]
+            nearest = min((left, up, corner), key=lambda v: abs(left + up - corner - v))
+            line[i] = (line[i] + (0, left, up, (left + up) // 2, nearest)[kind]) % 256
+        lines.append(line)
+        previous = line
+    return np.array(lines, np.uint8).view(">u2").astype(np.uint16).reshape(height, width, channels)
+
+
+def sentence(error: pytest.ExceptionInfo[PictureError], name: str) -> None:
+    """One sentence for people: it names the file, ends as one, and has no line of a library's own."""
+    message = str(error.value)
+    assert name in message
+    assert message.endswith(".")
+    assert "\n" not in message
+    assert "vips" not in message.lower()
+    assert 30 < len(message) < 250
