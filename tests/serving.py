@@ -1,0 +1,69 @@
+"""A page of our own, on a real server: for the tests, the pictures of docs/ and benchmarks/page.py."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 120  # seconds in which a page has to answer
+
+
+@dataclass(frozen=True)
+class Served:
+    """A page that answers."""
+
+    url: str
+    process: int
+    home: Path  # its temporary folder
+    log: Path
+
+
+@contextmanager
+def served(
+    home: Path,
+    command: Sequence[str] = (sys.executable, "app.py"),
+    folder: Path = ROOT,
+    environment: Mapping[str, str] = os.environ,
+    **more: str,
+) -> Iterator[Served]:
+    """Start the page on a free port of 127.0.0.1, as `make demo` does; in the end it is stopped.
+
+    Args:
+        home: an empty folder, for what it writes.
+        command: what starts it in `folder`.
+        environment: what it knows of this machine; `more` is added.
+    Raises:
+        RuntimeError: it does not answer; the message is its log.
+    """
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    log, url = home / "log", f"http://127.0.0.1:{port}"
+    known = {**environment, "GRADIO_SERVER_PORT": str(port), "TMPDIR": str(home), **more}
+    with log.open("w") as stream:
+        process = subprocess.Popen(command, cwd=folder, env=known, stdout=stream, stderr=stream)
+    try:
+        wait_for(url, process, log)
+        yield Served(url, process.pid, home, log)
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
+    """Until somebody answers there."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=20).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"{url} does not answer.\n{log.read_text()}")
