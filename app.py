@@ -12,6 +12,7 @@ import gradio as gr
 
 from caesr.page import api, batch, catalogue, compare, enlarge, invented
 from caesr.page.controls import controls
+from caesr.page.memory import few_arenas
 from caesr.page.words import LABELS, label
 
 HOUR = 3600
@@ -43,6 +44,7 @@ def page() -> gr.Blocks:
 
 def main() -> None:
     """Serve the page; GRADIO_SERVER_NAME, GRADIO_SERVER_PORT and GRADIO_ROOT_PATH say where."""
+    few_arenas()
     logging.basicConfig(level=logging.WARNING)
     fonts = [gr.themes.GoogleFont("Source Sans Pro", weights=(400, 700)), "system-ui", "sans-serif"]
     theme = gr.themes.Default(primary_hue="teal", font=fonts).set(  # with the contrast that WCAG's AA asks for

@@ -224,13 +224,16 @@ def long_run(page, folder) -> None:
     expect(page.locator("#result")).to_contain_text(re.compile(r"tile \d+/4845"), timeout=READY)
 
 
-def test_cancel_stops_a_long_run_and_frees_the_device(browser, server, tmp_path):
+def test_cancel_stops_a_long_run_and_the_next_click_counts(browser, server, tmp_path):
     page = visit(browser, server, locale="en")
     long_run(page, tmp_path)
     page.click("#cancel")
-    result = program(server).predict(handle_file(CAT), api_name="/upscale")
+    expect(page.locator("#status")).to_have_text("Stopped.")
+    page.click("#run")
+    expect(page.locator("#result")).to_contain_text(re.compile(r"tile \d+/4845"), timeout=READY)
+    page.click("#cancel")
+    result = program(server).predict(handle_file(CAT), api_name="/upscale")  # else it would wait for the long run
     assert Image.open(result).size == (904, 600)
-    expect(page.locator("#status")).to_contain_text("Stopped")  # else this job would only have waited for the long one
 
 
 def test_a_tab_that_is_closed_in_mid_run_frees_the_device(browser, server, tmp_path):

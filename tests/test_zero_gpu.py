@@ -54,12 +54,13 @@ def test_an_enlargement_in_a_forked_process_is_that_of_this_one():
 def test_cancelling_stops_the_process_and_the_next_one_gets_the_device():
     script = """
 running = device.enlarge(Settings(auto=False, tile=32).how(), cat, Path("never.png"), 8)
-steps = [next(running) for _ in range(3)]
+third = next(step for step in running if step.done == 3)
 process = device.spaces.calls[0]["process"]
 before = process.is_alive(), device.FREE.locked()
 running.close()
+device.THREAD.submit(int).result()  # when what it is at has ended
 after = process.is_alive(), device.FREE.locked()
-print(json.dumps([steps[-1].done, steps[-1].total, before, after, run(cat, 2)[1][:9]]))
+print(json.dumps([third.done, third.total, before, after, run(cat, 2)[1][:9]]))
 """
     done, total, before, after, status = page(script, spaces=True)
     assert (before, after) == ([True, True], [False, False])

@@ -1,6 +1,10 @@
 """The device that all visitors share: one enlargement at a time; on ZeroGPU in a process that has the GPU for a while.
 
-There, `spaces` forks a process for a call and gives it the GPU; this one never has any. Arguments, yields and errors
+It has a thread of its own, which makes tile after tile. Whoever runs an enlargement only looks, several times a second,
+whether the next one is there: so a visitor who cancels or leaves is done with it at once, and the device is free as
+soon as the network at work has ended.
+
+On ZeroGPU `spaces` forks a process for a call and gives it the GPU; this one never has any. Arguments, yields and errors
 cross pickled, and what the process changes in memory is lost. So the lock, the Hub and the files stay here (libvips
 does not survive a fork, either), and only the network's work is done there.
 """
@@ -8,6 +12,9 @@ does not survive a fork, either), and only the network's work is done there.
 import threading
 import time
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +34,8 @@ from caesr.target import Target
 from caesr.upscale import Progress
 
 FREE = threading.Lock()  # one enlargement at a time, whatever becomes of the queue
+THREAD = ThreadPoolExecutor(1, "device")  # what is submitted runs after the tile at hand
+LOOK = 0.2  # seconds after which a visitor who has left is noticed
 # Seconds asked of ZeroGPU: to begin with, for a tile, and for each of its pixels. Not measured there, and generous:
 # what takes longer is aborted, what takes less only waits longer for its turn.
 START, TILE, PIXEL = 10.0, 0.02, 1e-6
@@ -62,11 +71,11 @@ class How:
         return networks(self.folders, self.blended, self.texture)
 
     def strips(self, image: np.ndarray, scale: float) -> Iterator[Progress]:
-        """`Upscaler.strips`, wherever the device is."""
-        if not spaces:
-            self.networks()  # so that reading them does not count as pace
+        """`Upscaler.strips`, wherever the device is; while a tile is made, the progress so far again and again."""
+        networks = [] if spaces else self.networks()  # read now, they do not count as pace
         began = time.monotonic()
-        yield from on_device(self, image, scale)
+        with stoppable(networks):
+            yield from watched(on_device(self, image, scale))
         pixels = image.shape[0] * image.shape[1] * layers(image.shape[2])
         if pixels >= TRIAL**2:
             PACES[self._work(scale)] = (time.monotonic() - began) / pixels
@@ -80,7 +89,7 @@ class How:
                     for _ in self.strips(np.zeros((side, side, 3), np.uint8), scale):
                         pass
             finally:
-                FREE.release()
+                release()
         return PACES.get(key)
 
     def _work(self, scale: float) -> tuple["How", tuple[int, ...]]:
@@ -105,12 +114,11 @@ def enlarge(
     how: How, source: Path, target: Path, size: float | Target, quality: int = 95, metadata: str = "no location"
 ) -> Generator[Progress | None]:
     """Enlarge a file once the device is free; None while another one is being enlarged."""
-    for _ in turn():
-        yield None
+    yield from turn()
     try:
         yield from enlarge_file(how, source, target, size, quality=quality, metadata=metadata)
     finally:
-        FREE.release()  # also when the visitor cancels or leaves: gradio closes the generator
+        release()  # also when the visitor cancels or leaves: gradio closes the generator
 
 
 @dataclass(frozen=True)
@@ -123,8 +131,7 @@ class Enlarged:
 
 def whole(how: How, image: np.ndarray, scale: float) -> Iterator[Progress | Enlarged | None]:
     """Enlarge a picture in memory: as `enlarge`; at last the result."""
-    for _ in turn():
-        yield None
+    yield from turn()
     try:
         if not spaces:
             how.networks()  # read now, they do not count as seconds
@@ -135,16 +142,60 @@ def whole(how: How, image: np.ndarray, scale: float) -> Iterator[Progress | Enla
             yield replace(progress, strip=None)
         yield Enlarged(np.concatenate(strips), time.monotonic() - began)
     finally:
-        FREE.release()
+        release()
 
 
-def turn() -> Iterator[None]:
+def turn() -> Generator[None]:
     """Wait for the device, and take it: yields while it is somebody else's."""
-    while not FREE.acquire(timeout=0.5):
+    while not FREE.acquire(timeout=LOOK):
         yield
 
 
-def work(how: How, image: np.ndarray, scale: float) -> Iterator[Progress]:
+def release() -> None:
+    """Give the device back, once what it is at has ended."""
+    THREAD.submit(FREE.release)
+
+
+class Left(Exception):
+    """Nobody waits for this tile any more."""
+
+
+@contextmanager
+def stoppable(networks: list[CAEResNet]) -> Iterator[None]:
+    """Once this is left, a tile at hand ends before its next run through a network; an ensemble's has eight."""
+    left = threading.Event()
+
+    def check(*_: object) -> None:
+        if left.is_set():
+            raise Left
+
+    hooks = [network.register_forward_pre_hook(check) for network in networks]
+    try:
+        yield
+    finally:
+        left.set()
+        for hook in hooks:
+            THREAD.submit(hook.remove)
+
+
+def watched(steps: Generator[Progress]) -> Iterator[Progress]:
+    """The steps, made in the device's thread; while the next one is not there, the last again, without its strip."""
+    last = Progress(0, 1, 0.0, 0)
+    try:
+        while True:
+            coming = THREAD.submit(copy_context().run, next, steps, None)  # ZeroGPU wants to know whose request it is
+            while not wait([coming], LOOK).done:
+                yield last
+            step = coming.result()
+            if step is None:
+                return
+            last = replace(step, strip=None)
+            yield step
+    finally:
+        THREAD.submit(steps.close)  # after the tile at hand; nobody waits for that
+
+
+def work(how: How, image: np.ndarray, scale: float) -> Generator[Progress]:
     """What runs where the device is."""
     try:
         yield from how.upscaler().strips(image, scale)

@@ -126,8 +126,8 @@ def report(
     """Show how far an enlargement has come; None is a wait for the device."""
     if progress is None:
         return
-    if step is None:
-        progress((0, 1), desc=before + say(request, "waiting"))
+    if step is None or not step.done:
+        progress((0, 1), desc=before + say(request, "waiting" if step is None else "begun"))
     else:
         left = say(request, "tiles", done=step.done, total=step.total, left=round(step.seconds_left))
         progress((step.done, step.total), desc=before + left, unit="tiles")
