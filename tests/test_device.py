@@ -38,7 +38,7 @@ def slow() -> device.How:
     return Settings("lite", ensemble=True).how()
 
 
-def begun(gate: Gate, target) -> Iterator[device.Progress | None]:
+def begun(gate: Gate, target) -> Iterator[device.Progress]:
     """An enlargement whose first network is at work."""
     running = device.enlarge(slow(), CAT, target, 2)
     while not gate.begun.is_set():
@@ -51,7 +51,7 @@ def test_who_cancels_is_done_while_the_network_is_still_at_work_and_the_next_one
     assert not gate.open.is_set()
     assert not list(tmp_path.iterdir())
     waiting = device.enlarge(slow(), CAT, tmp_path / "made.png", 2)
-    assert next(waiting) is None
+    assert next(waiting) == device.Waiting(before=1)
     gate.open.set()
     *_, last = waiting
     assert last.done == last.total
@@ -69,13 +69,28 @@ def test_of_an_ensemble_that_is_cancelled_no_further_network_runs(gate, tmp_path
 def test_who_leaves_while_waiting_takes_nothing(gate, tmp_path):
     first = begun(gate, tmp_path / "made.png")
     waiting = device.enlarge(slow(), CAT, tmp_path / "never.png", 2)
-    assert next(waiting) is None
+    assert next(waiting) == device.Waiting(before=1)
     waiting.close()
     gate.open.set()
     *_, last = first
     assert last.done == last.total
     device.THREAD.submit(int).result()
     assert not device.FREE.locked()
+
+
+def test_who_comes_first_is_served_first_and_knows_how_many_are_before(gate, tmp_path):
+    first = begun(gate, tmp_path / "0.png")
+    waiting = [device.enlarge(slow(), CAT, tmp_path / f"{n}.png", 2) for n in (1, 2, 3)]
+    assert [next(one).before for one in waiting] == [1, 2, 3]
+    waiting[1].close()
+    assert [next(waiting[n]).before for n in (0, 2)] == [1, 2]
+    gate.open.set()
+    *_, _ = first
+    device.THREAD.submit(int).result()  # the device is free again
+    assert next(waiting[2]).before == 2  # the other one has not taken it yet, but comes first
+    *_, _ = waiting[0]
+    *_, _ = waiting[2]
+    assert {file.name for file in tmp_path.iterdir()} == {"0.png", "1.png", "3.png"}
 
 
 def test_an_error_of_a_network_reaches_whoever_asked(tmp_path):

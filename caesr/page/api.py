@@ -32,13 +32,13 @@ def endpoints() -> None:
                 gr.Checkbox(), gr.Checkbox(), gr.Dropdown(list(FORMATS), value="png"), gr.Number(95),
                 gr.Dropdown(list(KEPT), value=start.metadata),
             ],
-            result, concurrency_limit=1, concurrency_id="device", api_name="upscale",
+            result, **device.TURNS, api_name="upscale",
         )  # fmt: skip
         one, models, truth = gr.File(), gr.Textbox("bicubic, lite"), gr.File()
         figures, page, compared = gr.JSON(), gr.File(), gr.Button()
         compared.click(
             compare, [one, models, gr.Number(4), truth], [figures, page],
-            concurrency_limit=1, concurrency_id="device", api_name="compare",
+            **device.TURNS, api_name="compare",
         )  # fmt: skip
         listed, ask = gr.JSON(), gr.Button()
         ask.click(list_checkpoints, None, listed, api_name="zoo")

@@ -77,7 +77,7 @@ def tab(c: Controls) -> gr.CheckboxGroup:
 
     running = run.click(
         compare_, {c.picture, c.across, c.down, *c.chosen(), models, side, truth}, [figures, view],
-        concurrency_limit=1, concurrency_id="device", show_progress_on=view, api_visibility="private",
+        **device.TURNS, show_progress_on=view, api_visibility="private",
     )  # fmt: skip
     stop.click(None, cancels=running, api_visibility="private")
     return models

@@ -4,9 +4,9 @@ It has a thread of its own, which makes tile after tile. Whoever runs an enlarge
 whether the next one is there: so a visitor who cancels or leaves is done with it at once, and the device is free as
 soon as the network at work has ended.
 
-On ZeroGPU `spaces` forks a process for a call and gives it the GPU; this one never has any. Arguments, yields and errors
-cross pickled, and what the process changes in memory is lost. So the lock, the Hub and the files stay here (libvips
-does not survive a fork, either), and only the network's work is done there.
+On ZeroGPU `spaces` forks a process for a call and gives it the GPU; this one never has any. Arguments, yields and
+errors cross pickled, and what the process changes in memory is lost. So the lock, the Hub and the files stay here
+(libvips does not survive a fork, either), and only the network's work is done there.
 """
 
 import threading
@@ -18,6 +18,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,9 @@ from caesr.page.problems import PROBLEMS, sorry
 from caesr.target import Target
 from caesr.upscale import Progress
 
-FREE = threading.Lock()  # one enlargement at a time, whatever becomes of the queue
+FREE = threading.Lock()  # one enlargement at a time
+QUEUE: list[object] = []  # who waits for it, in the order in which they came
+TURNS: dict[str, Any] = {"concurrency_limit": 16, "concurrency_id": "device"}  # of Gradio's, before that
 THREAD = ThreadPoolExecutor(1, "device")  # what is submitted runs after the tile at hand
 LOOK = 0.2  # seconds after which a visitor who has left is noticed
 # Seconds asked of ZeroGPU: to begin with, for a tile, and for each of its pixels. Not measured there, and generous:
@@ -110,10 +113,17 @@ def networks(folders: tuple[Path, ...], blended: tuple[Path, ...], texture: floa
     return [blend(one, checkpoint.load(other), texture) for one, other in zip(found, blended, strict=True)]
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """It is not one's turn yet."""
+
+    before: int  # how many come first, with the one whom the device works for
+
+
 def enlarge(
     how: How, source: Path, target: Path, size: float | Target, quality: int = 95, metadata: str = "no location"
-) -> Generator[Progress | None]:
-    """Enlarge a file once the device is free; None while another one is being enlarged."""
+) -> Generator[Progress | Waiting]:
+    """Enlarge a file once it is its turn."""
     yield from turn()
     try:
         yield from enlarge_file(how, source, target, size, quality=quality, metadata=metadata)
@@ -129,7 +139,7 @@ class Enlarged:
     seconds: float
 
 
-def whole(how: How, image: np.ndarray, scale: float) -> Iterator[Progress | Enlarged | None]:
+def whole(how: How, image: np.ndarray, scale: float) -> Iterator[Progress | Enlarged | Waiting]:
     """Enlarge a picture in memory: as `enlarge`; at last the result."""
     yield from turn()
     try:
@@ -145,10 +155,17 @@ def whole(how: How, image: np.ndarray, scale: float) -> Iterator[Progress | Enla
         release()
 
 
-def turn() -> Generator[None]:
-    """Wait for the device, and take it: yields while it is somebody else's."""
-    while not FREE.acquire(timeout=LOOK):
-        yield
+def turn() -> Generator[Waiting]:
+    """Wait for the device, first come, first served, and take it."""
+    mine = object()
+    QUEUE.append(mine)
+    try:
+        while QUEUE[0] is not mine or not FREE.acquire(timeout=LOOK):
+            if place := QUEUE.index(mine):
+                time.sleep(LOOK)
+            yield Waiting(place + 1)
+    finally:
+        QUEUE.remove(mine)
 
 
 def release() -> None:
@@ -180,10 +197,14 @@ def stoppable(networks: list[CAEResNet]) -> Iterator[None]:
 
 def watched(steps: Generator[Progress]) -> Iterator[Progress]:
     """The steps, made in the device's thread; while the next one is not there, the last again, without its strip."""
+
+    def more() -> Progress | None:
+        return next(steps, None)
+
     last = Progress(0, 1, 0.0, 0)
     try:
         while True:
-            coming = THREAD.submit(copy_context().run, next, steps, None)  # ZeroGPU wants to know whose request it is
+            coming = THREAD.submit(copy_context().run, more)  # ZeroGPU wants to know whose request it is
             while not wait([coming], LOOK).done:
                 yield last
             step = coming.result()

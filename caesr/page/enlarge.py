@@ -80,7 +80,7 @@ def tab(c: Controls) -> gr.DownloadButton:
 
     running = run.click(
         enlarge_, {c.picture, *c.chosen()}, [slider, download, status, command, python],
-        concurrency_limit=1, concurrency_id="device", show_progress_on=slider, api_visibility="private",
+        **device.TURNS, show_progress_on=slider, api_visibility="private",
     )  # fmt: skip
     looked = {c.picture, download, c.across, c.down}
     running.success(close_up, looked, loupe, **HIDDEN)
@@ -121,13 +121,18 @@ def work(
 
 
 def report(
-    progress: gr.Progress | None, step: device.Progress | None, request: gr.Request | None, before: str = ""
+    progress: gr.Progress | None,
+    step: device.Progress | device.Waiting,
+    request: gr.Request | None,
+    before: str = "",
 ) -> None:
-    """Show how far an enlargement has come; None is a wait for the device."""
+    """Show how far an enlargement has come, or how many come first."""
     if progress is None:
         return
-    if step is None or not step.done:
-        progress((0, 1), desc=before + say(request, "waiting" if step is None else "begun"))
+    if isinstance(step, device.Waiting):
+        progress((0, 1), desc=before + say(request, "waiting", before=step.before), unit="")
+    elif not step.done:
+        progress((0, step.total), desc=before + say(request, "begun"), unit="")
     else:
         left = say(request, "tiles", done=step.done, total=step.total, left=round(step.seconds_left))
-        progress((step.done, step.total), desc=before + left, unit="tiles")
+        progress((step.done, step.total), desc=before + left, unit="")

@@ -69,7 +69,7 @@ def tab(c: Controls, result: gr.DownloadButton) -> None:
 
     running = run.click(
         show, {c.picture, *c.chosen(), result, kind}, [verdict, slider],
-        concurrency_limit=1, concurrency_id="device", show_progress_on=slider, api_visibility="private",
+        **device.TURNS, show_progress_on=slider, api_visibility="private",
     )  # fmt: skip
     stop.click(None, cancels=running, api_visibility="private")
     c.when_new(lambda: ("", None), None, [verdict, slider])
@@ -89,7 +89,7 @@ def load(file: str, request: gr.Request | None) -> np.ndarray:
 
 def maps(
     enlarged: np.ndarray, source: np.ndarray, kind: str, settings: Settings, request: gr.Request | None
-) -> Iterator[device.Progress | Map | None]:
+) -> Iterator[device.Progress | device.Waiting | Map]:
     """The map and what it says in a sentence, last; before, the progress of the faithful enlargement that it needs.
 
     Args:
