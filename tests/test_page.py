@@ -176,9 +176,9 @@ def test_a_photograph_of_30_megapixels_is_planned_begun_and_stopped(browser, ser
     type_in(page, "#scale", 1)
     expect(page.locator("#facts")).to_contain_text("6780 × 4500, colour, 8 bit → 6780 × 4500", timeout=READY)
     page.click("#run")
-    expect(page.locator("#result")).to_contain_text(re.compile(r"tile \d+/\d+"), timeout=READY)
+    expect(page.locator("#so-far")).to_contain_text(re.compile(r"tile \d+/\d+"), timeout=READY)
     page.click("#cancel")
-    expect(page.locator("#status")).to_contain_text("Stopped", timeout=READY)
+    expect(page.locator("#so-far")).to_have_text("Stopped.", timeout=READY)
 
 
 def test_a_result_too_large_for_a_browser_is_shown_reduced_and_downloaded_whole(browser, server, tmp_path):
@@ -221,16 +221,16 @@ def long_run(page, folder) -> None:
     type_in(page, "#tile", 32)
     expect(page.locator("#facts")).to_contain_text("Tiles: 4845", timeout=READY)
     page.click("#run")
-    expect(page.locator("#result")).to_contain_text(re.compile(r"tile \d+/4845"), timeout=READY)
+    expect(page.locator("#so-far")).to_contain_text(re.compile(r"tile \d+/4845"), timeout=READY)
 
 
 def test_cancel_stops_a_long_run_and_the_next_click_counts(browser, server, tmp_path):
     page = visit(browser, server, locale="en")
     long_run(page, tmp_path)
     page.click("#cancel")
-    expect(page.locator("#status")).to_have_text("Stopped.")
+    expect(page.locator("#so-far")).to_have_text("Stopped.", timeout=READY)
     page.click("#run")
-    expect(page.locator("#result")).to_contain_text(re.compile(r"tile \d+/4845"), timeout=READY)
+    expect(page.locator("#so-far")).to_contain_text(re.compile(r"tile \d+/4845"), timeout=READY)
     page.click("#cancel")
     result = program(server).predict(handle_file(CAT), api_name="/upscale")  # else it would wait for the long run
     assert Image.open(result).size == (904, 600)

@@ -1,6 +1,5 @@
 """The Space: what goes there is what the page needs, it starts there, and it says where its weights come from."""
 
-import json
 import re
 import shutil
 import sys
@@ -23,7 +22,7 @@ from caesr import Upscaler
 from caesr.page import controls, settings
 from tests.browsing import sound
 from tests.conftest import ROOT
-from tests.hub_server import OWNER, TOKEN, Hub
+from tests.hub_server import OWNER, TOKEN, Hub, publish_by_hand
 from tests.serving import served
 from zoo import catalogue, space
 from zoo.__main__ import main
@@ -49,17 +48,6 @@ def mine(monkeypatch, tmp_path) -> Path:
     monkeypatch.setattr(catalogue, "CATALOGUE", folder / "zoo" / "catalogue.json")
     monkeypatch.setattr(catalogue, "CHECKPOINTS", folder / "zoo" / "checkpoints")
     return folder
-
-
-def publish_by_hand(folder: Path, server: Hub | None = None) -> None:
-    """Make the catalogue in that folder say that everything is on the Hub, and put it there if there is one."""
-    file = folder / "zoo" / "catalogue.json"
-    entries = json.loads(file.read_text())
-    for entry in entries:
-        files = {f.name: f.read_bytes() for f in (folder / "zoo" / "checkpoints" / entry["name"]).iterdir()}
-        entry["repo_id"] = f"someone/{entry['name']}"
-        entry["revision"] = server.add(entry["repo_id"], files) if server else "1" * 40
-    file.write_text(json.dumps(entries))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -20,12 +20,12 @@ from pathlib import Path
 import app
 from caesr.page import device
 
-from caesr.page.enlarge import work
+from caesr.page.enlarge import Done, work
 from caesr.page.settings import Settings
 
 def run(file, scale, tile=64):
-    for done in work(str(file), Settings("lite", scale=scale, tile=tile, auto=False), None, None):
-        if done:
+    for done in work(str(file), Settings("lite", scale=scale, tile=tile, auto=False), None):
+        if isinstance(done, Done):
             return [hashlib.sha256(file.read_bytes()).hexdigest() for file in (done.before, done.after)], done.status
 
 cat = Path("examples/cat.png")

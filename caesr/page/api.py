@@ -117,8 +117,8 @@ def compare(file: str, models: str = "bicubic, lite", scale: float = 4, truth: s
                 f"Results of more than {MOST / 1e6:g} megapixels are not compared. Choose a smaller picture."
             )
         found: list[Compared] = []
-        for step in columns(task, [name.strip() for name in models.split(",") if name.strip()], settings, None, None):
-            found += [] if step is None else [step]
+        for step in columns(task, [name.strip() for name in models.split(",") if name.strip()], settings, None):
+            found += [step] if isinstance(step, Compared) else []
             yield gr.skip(), gr.skip()
         pictures = {column.name: column.picture for column in found}
         sheet([pictures if task.truth is None else pictures | {"truth": task.truth}]).save(folder / "sheet.png")

@@ -13,9 +13,9 @@ import gradio as gr
 from caesr import archive
 from caesr.batch import free_name
 from caesr.page import device
-from caesr.page.controls import Controls, Values
-from caesr.page.enlarge import report
+from caesr.page.controls import HIDDEN, Controls, Values
 from caesr.page.problems import PROBLEMS, sorry
+from caesr.page.progress import line, stopped, told
 from caesr.page.settings import Settings
 from caesr.page.viewer import table
 from caesr.page.words import label, say
@@ -45,10 +45,11 @@ def tab(c: Controls) -> None:
     with gr.Row():
         run = gr.Button(label("run_batch"), variant="primary", elem_id="run-batch")
         stop = gr.Button(label("stop"), elem_id="stop-batch")
+    so_far = line("batch-so-far")
     shown = gr.HTML(elem_id="rows")
     download = gr.DownloadButton(label("download_zip"), interactive=False, elem_id="download-zip")
 
-    def batch(values: Values, request: gr.Request, progress: gr.Progress = gr.Progress()) -> Iterator[tuple]:  # noqa: B008
+    def batch(values: Values, request: gr.Request) -> Iterator[tuple]:
         home = Path(tempfile.mkdtemp(prefix="caesr-"))
         session = request.session_hash or ""
         STOPPED.discard(session)
@@ -59,20 +60,24 @@ def tab(c: Controls) -> None:
                 archive.unpack(Path(values[earlier]), home / "out")
             todo = gather(given, home / "in", request)
             rows: list[Row] = []
-            for state in work(todo, home, c.settings(values), session, request, progress):
-                yield (gr.skip() if state is None else listed(state, request)), gr.skip()
-                rows = state or rows
-            yield listed(rows, request), gr.DownloadButton(value=str(packed(rows, home)), interactive=True)
+            for state in work(todo, home, c.settings(values), session, request):
+                if isinstance(state, str):
+                    yield state, gr.skip(), gr.skip()
+                else:
+                    rows = state
+                    yield gr.skip(), listed(rows, request), gr.skip()
+            yield "", listed(rows, request), gr.DownloadButton(value=str(packed(rows, home)), interactive=True)
         except PROBLEMS as error:
             raise sorry(error) from error
         finally:
             STOPPED.discard(session)
             shutil.rmtree(home, ignore_errors=True)
 
-    run.click(
-        batch, {*c.chosen(), files, folder, earlier}, [shown, download],
-        concurrency_limit=4, concurrency_id="batch", show_progress_on=shown, api_visibility="private",
+    running = run.click(
+        batch, {*c.chosen(), files, folder, earlier}, [so_far, shown, download],
+        concurrency_limit=4, concurrency_id="batch", **HIDDEN,
     )  # fmt: skip
+    stopped(running, so_far)
     stop.click(end, None, None, api_visibility="private", queue=False)
 
 
@@ -106,9 +111,8 @@ def work(
     settings: Settings,
     session: str,
     request: gr.Request | None,
-    progress: gr.Progress,
-) -> Iterator[list[Row] | None]:
-    """Enlarge one after the other: yields the state of all when it has changed, None after every tile."""
+) -> Iterator[list[Row] | str]:
+    """Enlarge one after the other: yields the state of all when it has changed, meanwhile how far one has come."""
     how, taken = settings.how(), set[Path]()
     rows = [Row(str(below / file.name), "queued") for file, below in todo]
     yield rows
@@ -126,8 +130,7 @@ def work(
                 for step in steps:
                     if session in STOPPED:
                         break
-                    report(progress, step, request, f"{n}/{len(todo)} · {file.name} · ")
-                    yield None
+                    yield told(step, request, f"{n}/{len(todo)} · {file.name} · ")
             row.state = "done" if target.exists() else "left"
         except (gr.Error, *PROBLEMS) as error:
             row.state, row.why = "failed", str(error.message if isinstance(error, gr.Error) else error)

@@ -36,7 +36,8 @@ from caesr.upscale import Progress
 
 FREE = threading.Lock()  # one enlargement at a time
 QUEUE: list[object] = []  # who waits for it, in the order in which they came
-TURNS: dict[str, Any] = {"concurrency_limit": 16, "concurrency_id": "device"}  # of Gradio's, before that
+TURNS: dict[str, Any] = {"concurrency_limit": 32, "concurrency_id": "device"}  # Gradio lets so many events go on
+BEGUN = Progress(0, 1, 0.0, 0)  # nothing is there yet
 THREAD = ThreadPoolExecutor(1, "device")  # what is submitted runs after the tile at hand
 LOOK = 0.2  # seconds after which a visitor who has left is noticed
 # Seconds asked of ZeroGPU: to begin with, for a tile, and for each of its pixels. Not measured there, and generous:
@@ -201,7 +202,7 @@ def watched(steps: Generator[Progress]) -> Iterator[Progress]:
     def more() -> Progress | None:
         return next(steps, None)
 
-    last = Progress(0, 1, 0.0, 0)
+    last = BEGUN
     try:
         while True:
             coming = THREAD.submit(copy_context().run, more)  # ZeroGPU wants to know whose request it is
