@@ -21,12 +21,6 @@ RESULTS = ROOT / "benchmarks" / "results" / "page.json"
 EXAMPLES = sorted((ROOT / "examples").glob("*.png"))
 
 
-def resident(process: int) -> float:
-    """MiB of memory that a process has in use."""
-    fields = dict(line.split(":", 1) for line in Path(f"/proc/{process}/status").read_text().splitlines())
-    return int(fields["VmRSS"].split()[0]) / 1024
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=200)
@@ -42,7 +36,7 @@ def main() -> None:
         with ThreadPoolExecutor(2) as visitors:
             for first in range(0, jobs, step):
                 list(visitors.map(one, range(first, min(jobs, first + step))))
-                memory.append(round(resident(page.process), 1))
+                memory.append(round(page.memory(), 1))
                 print(f"{min(jobs, first + step):5} jobs: {memory[-1]:.1f} MiB")
         left = [file.name for file in page.home.iterdir() if file.name not in ("gradio", "log")]
     command = f"python -m benchmarks.page --jobs {jobs}"

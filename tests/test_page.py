@@ -224,16 +224,24 @@ def long_run(page, folder) -> None:
     expect(page.locator("#so-far")).to_contain_text(re.compile(r"tile \d+/4845"), timeout=READY)
 
 
-def test_cancel_stops_a_long_run_and_the_next_click_counts(browser, server, tmp_path):
-    page = visit(browser, server, locale="en")
-    long_run(page, tmp_path)
-    page.click("#cancel")
-    expect(page.locator("#so-far")).to_have_text("Stopped.", timeout=READY)
-    page.click("#run")
-    expect(page.locator("#so-far")).to_contain_text(re.compile(r"tile \d+/4845"), timeout=READY)
-    page.click("#cancel")
-    result = program(server).predict(handle_file(CAT), api_name="/upscale")  # else it would wait for the long run
-    assert Image.open(result).size == (904, 600)
+def test_cancel_is_heard_at_once_and_who_waits_sees_how_many_come_first(browser, server, tmp_path):
+    first = visit(browser, server, locale="en")
+    long_run(first, tmp_path)
+    first.click("#cancel")
+    expect(first.locator("#so-far")).to_have_text("Stopped.", timeout=READY)
+    first.click("#run")  # the next click counts
+    expect(first.locator("#so-far")).to_contain_text(re.compile(r"tile \d+/4845"), timeout=READY)
+    waiting = []
+    for locale, words in (("en", "waiting for the device · 1 before you"), ("zh-CN", "您前面还有 2 个任务")):
+        page = visit(browser, server, locale=locale)
+        drop(page, CAT)
+        page.click("#run")
+        expect(page.locator("#so-far")).to_contain_text(words, timeout=READY)
+        waiting.append(page)
+    first.click("#cancel")
+    for page in waiting:  # or they would wait for minutes
+        expect(page.locator("#status")).to_contain_text("904 × 600", timeout=READY)
+        expect(page.locator("#so-far")).to_have_text("")
 
 
 def test_a_tab_that_is_closed_in_mid_run_frees_the_device(browser, server, tmp_path):
