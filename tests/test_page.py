@@ -183,18 +183,17 @@ def test_a_photograph_of_30_megapixels_is_planned_begun_and_stopped(browser, ser
 
 def test_a_result_too_large_for_a_browser_is_shown_reduced_and_downloaded_whole(browser, server, tmp_path):
     small = np.array(Image.open(CAT).convert("RGB"))
-    Image.fromarray(np.tile(small, (5, 5, 1))).save(tmp_path / "large.png")
+    Image.fromarray(np.tile(small, (5, 6, 1))).save(tmp_path / "large.png")
     page = visit(browser, server, locale="en")
     drop(page, tmp_path / "large.png")
     page.click("#more > button")
     page.click("#format label:has-text('JPG')")
-    type_in(page, "#scale", 5)  # 5650 × 3750: 21 megapixels
-    expect(page.locator("#facts")).to_contain_text("5650 × 3750", timeout=READY)
+    expect(page.locator("#facts")).to_contain_text("5424 × 3000", timeout=READY)  # a little more than 16 megapixels
     page.click("#run")
-    expect(page.locator("#status")).to_contain_text("shown reduced", timeout=4 * READY)
+    expect(page.locator("#status")).to_contain_text("shown reduced", timeout=2 * READY)
     width, height = page.locator("#result img").first.evaluate("i => [i.naturalWidth, i.naturalHeight]")
     assert width * height <= 16.1e6
-    assert Image.open(download(page, "#download", tmp_path)).size == (5650, 3750)
+    assert Image.open(download(page, "#download", tmp_path)).size == (5424, 3000)
     expect(page.locator("#loupe img")).to_have_count(2, timeout=READY)
 
 
