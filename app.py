@@ -2,25 +2,30 @@
 
 import logging
 import os
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+# Of this page alone, because it is swept (caesr/page/leftovers.py).
+os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / "gradio" / "caesr"))
 
 import gradio as gr
 
 from caesr.page import api, batch, catalogue, compare, enlarge, invented
 from caesr.page.controls import controls
+from caesr.page.leftovers import forget
+from caesr.page.memory import few_arenas
 from caesr.page.words import LABELS, label
 
-HOUR = 3600
+OFTEN, HOUR = 600, 3600  # seconds: how often visitors' files are looked through, and how long they are kept
 STYLE, SCRIPT = ((Path(__file__).parent / "caesr" / "page" / f"page.{kind}").read_text() for kind in ("css", "js"))
 
 
 def page() -> gr.Blocks:
     """Layout and wiring."""
-    with gr.Blocks(title="CAESR", delete_cache=(HOUR // 6, HOUR)) as blocks:
+    with gr.Blocks(title="CAESR") as blocks:
         gr.Markdown("# CAESR")
         gr.Markdown(label("tagline"))
         with gr.Row():
@@ -43,6 +48,7 @@ def page() -> gr.Blocks:
 
 def main() -> None:
     """Serve the page; GRADIO_SERVER_NAME, GRADIO_SERVER_PORT and GRADIO_ROOT_PATH say where."""
+    few_arenas()
     logging.basicConfig(level=logging.WARNING)
     fonts = [gr.themes.GoogleFont("Source Sans Pro", weights=(400, 700)), "system-ui", "sans-serif"]
     theme = gr.themes.Default(primary_hue="teal", font=fonts).set(  # with the contrast that WCAG's AA asks for
@@ -53,13 +59,16 @@ def main() -> None:
         body_text_color_subdued="*neutral_600",
         block_info_text_color="*neutral_600",
     )
-    page().launch(
+    blocks = page()
+    forget(blocks, OFTEN, HOUR)
+    blocks.launch(
         theme=theme,
         css=STYLE,
         js=SCRIPT,
         i18n=LABELS,
         max_file_size="200mb",
         show_error=True,
+        max_threads=64,  # those who wait for the device hold one each
         mcp_server=find_spec("mcp") is not None,  # an optional extra
     )
 

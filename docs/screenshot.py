@@ -1,27 +1,20 @@
 """Take the pictures of the page at work, a tab each: docs/page.png, compare.png, invented.png, batch.png, zoo.png.
 
-python docs/screenshot.py [--out FOLDER] [--width 1440] [--dark] [--locale zh-CN]
+python -m docs.screenshot [--out FOLDER] [--width 1440] [--dark] [--locale zh-CN]
 """
 
 import argparse
-import os
-import shutil
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-ROOT = Path(__file__).parent.parent
+from tests.browsing import FLAGS, TABS, chromium, drop, turn_to, visit
+from tests.serving import ROOT, served
+
 EXAMPLES = ROOT / "examples"
-PORT = "7898"
-URL = f"http://127.0.0.1:{PORT}"
 LONG = 120_000  # milliseconds
-TABS = ("page", "compare", "invented", "batch", "zoo")  # in their order on the page
+NAMES = ("page", "compare", "invented", "batch", "zoo")  # of the pictures, in the order of the tabs
 
 
 def main() -> None:
@@ -32,37 +25,18 @@ def main() -> None:
     parser.add_argument("--dark", action="store_true")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    with served(), sync_playwright() as playwright:
-        path = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": options.width, "height": 900}, locale=options.locale)
-        page.goto(URL + ("?__theme=dark" if options.dark else "?__theme=light"))
-        page.wait_for_selector("#about-model code")
-        page.set_input_files("#picture input[type=file]", EXAMPLES / "cat.png")
+    with tempfile.TemporaryDirectory() as home, served(Path(home)) as server, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        query = "?__theme=dark" if options.dark else "?__theme=light"
+        page = visit(browser, server.url, options.width, query, locale=options.locale)
+        drop(page, EXAMPLES / "cat.png")
         page.wait_for_selector("#facts strong")
-        for number, name in enumerate(TABS):
-            page.get_by_role("tab").nth(number).click()
+        for tab, name in zip(TABS, NAMES, strict=True):
+            turn_to(page, tab)
             {"page": enlarged, "compare": compared, "invented": mapped, "batch": filled, "zoo": listed}[name](page)
             page.wait_for_timeout(1500)
             page.screenshot(path=options.out / f"{name}.png", full_page=True)
         browser.close()
-
-
-@contextmanager
-def served() -> Iterator[None]:
-    """The page, on a port of its own."""
-    server = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=os.environ | {"GRADIO_SERVER_PORT": PORT})
-    try:
-        for _ in range(200):
-            try:
-                urllib.request.urlopen(URL, timeout=2)
-                break
-            except OSError:
-                time.sleep(0.3)
-        yield
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def enlarged(page: Page) -> None:

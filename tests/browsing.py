@@ -1,13 +1,7 @@
 """The page on a real server of its own, and a real browser: what the tests of the page share."""
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +9,8 @@ import pytest
 from gradio_client import Client
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-ROOT = Path(__file__).parent.parent
+from tests.serving import ROOT, Served, served
+
 CAT = ROOT / "examples" / "cat.png"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -25,39 +20,32 @@ TABS = ("enlarge", "compare", "invented", "batch", "zoo")
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory) -> Iterator[str]:
-    """The page as `make demo` starts it, on a free port, without a GPU."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    home = tmp_path_factory.mktemp("server")
-    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "CUDA_VISIBLE_DEVICES": "", "TMPDIR": str(home)}
-    with (home / "log").open("w") as log:
-        process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(url, timeout=2)
-            break
-        except OSError:
-            assert process.poll() is None, (home / "log").read_text()
-            time.sleep(0.2)
-    yield url
-    process.terminate()
-    process.wait(timeout=20)
-    assert "Traceback" not in (home / "log").read_text()
-    assert not list(home.glob("caesr-*")), "a run left its folder behind"
+    """The page as `make demo` starts it, without a GPU."""
+    with served(tmp_path_factory.mktemp("server"), CUDA_VISIBLE_DEVICES="") as page:
+        yield page.url
+    sound(page)
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium, without a window."""
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if not found:
+    if not chromium():
         pytest.skip("LEFT OUT: no Chrome or Chromium here, so nobody has looked at the page.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield browser
         browser.close()
+
+
+def chromium() -> str | None:
+    """The program, of whatever name it is here."""
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+def sound(page: Served) -> None:
+    """A page that was stopped has reported no fault, and no run has left its folder behind."""
+    assert "Traceback" not in page.log.read_text()
+    assert not list(page.home.glob("caesr-*"))
 
 
 def program(url: str) -> Client:

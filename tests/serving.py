@@ -24,6 +24,11 @@ class Served:
     home: Path  # its temporary folder
     log: Path
 
+    def memory(self, kind: str = "VmRSS") -> float:
+        """MiB that it has in use, or had at most (VmHWM); as Linux says."""
+        fields = dict(line.split(":", 1) for line in Path(f"/proc/{self.process}/status").read_text().splitlines())
+        return int(fields[kind].split()[0]) / 1024
+
 
 @contextmanager
 def served(

@@ -1,14 +1,9 @@
 """The Space: what goes there is what the page needs, it starts there, and it says where its weights come from."""
 
-import json
 import re
 import shutil
-import socket
-import subprocess
 import sys
 import sysconfig
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import distribution
@@ -25,8 +20,10 @@ from PIL import Image
 import zoo
 from caesr import Upscaler
 from caesr.page import controls, settings
+from tests.browsing import sound
 from tests.conftest import ROOT
-from tests.hub_server import OWNER, TOKEN, Hub
+from tests.hub_server import OWNER, TOKEN, Hub, publish_by_hand
+from tests.serving import served
 from zoo import catalogue, space
 from zoo.__main__ import main
 
@@ -51,17 +48,6 @@ def mine(monkeypatch, tmp_path) -> Path:
     monkeypatch.setattr(catalogue, "CATALOGUE", folder / "zoo" / "catalogue.json")
     monkeypatch.setattr(catalogue, "CHECKPOINTS", folder / "zoo" / "checkpoints")
     return folder
-
-
-def publish_by_hand(folder: Path, server: Hub | None = None) -> None:
-    """Make the catalogue in that folder say that everything is on the Hub, and put it there if there is one."""
-    file = folder / "zoo" / "catalogue.json"
-    entries = json.loads(file.read_text())
-    for entry in entries:
-        files = {f.name: f.read_bytes() for f in (folder / "zoo" / "checkpoints" / entry["name"]).iterdir()}
-        entry["repo_id"] = f"someone/{entry['name']}"
-        entry["revision"] = server.add(entry["repo_id"], files) if server else "1" * 40
-    file.write_text(json.dumps(entries))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -191,30 +177,13 @@ def test_a_space_in_these_tests_sees_nothing_that_its_requirements_do_not_bring(
 @contextmanager
 def started(folder: Path, home: Path, **environment: str) -> Iterator[tuple[str, Path]]:
     """The page of a Space: its address and its log. Of this project and this machine it sees nothing else."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
     home.mkdir()
-    environment |= {"GRADIO_SERVER_PORT": str(port), "HOME": str(home), "TMPDIR": str(home), "PATH": "/usr/bin:/bin"}
-    environment |= {"PYTHONPATH": str(requirements_only(home / "site")), "HF_HUB_DISABLE_XET": "1"}
-    environment |= {"CUDA_VISIBLE_DEVICES": "", "PYTHONDONTWRITEBYTECODE": "1"}
-    log, url = home / "log", f"http://127.0.0.1:{port}"
-    with log.open("w") as stream:  # -S: no site-packages of this interpreter, and no editable install in it
-        command = [sys.executable, "-S", "app.py"]
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=stream, stderr=stream)
-    try:
-        for _ in range(3000):
-            try:
-                urllib.request.urlopen(url, timeout=20).close()
-                break
-            except OSError:
-                assert process.poll() is None, log.read_text()
-                time.sleep(0.1)
-        yield url, log
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
-    assert "Traceback" not in log.read_text()
+    known = {"HOME": str(home), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(requirements_only(home / "site"))}
+    known |= {"HF_HUB_DISABLE_XET": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-S", "app.py"]  # -S: no site-packages of this interpreter, no editable install in it
+    with served(home, command, folder, known, **environment) as page:
+        yield page.url, page.log
+    sound(page)
 
 
 def enlarged(url: str, folder: Path) -> np.ndarray:

@@ -21,12 +21,12 @@ import app
 from caesr.batch import Wish
 from caesr.page import device
 
-from caesr.page.enlarge import work
+from caesr.page.enlarge import Done, work
 from caesr.page.settings import Settings
 
 def run(file, scale, tile=64):
-    for done in work(str(file), Settings("lite", scale=scale, tile=tile, auto=False), None, None):
-        if done:
+    for done in work(str(file), Settings("lite", scale=scale, tile=tile, auto=False), None):
+        if isinstance(done, Done):
             return [hashlib.sha256(file.read_bytes()).hexdigest() for file in (done.before, done.after)], done.status
 
 cat = Path("examples/cat.png")
@@ -55,12 +55,13 @@ def test_an_enlargement_in_a_forked_process_is_that_of_this_one():
 def test_cancelling_stops_the_process_and_the_next_one_gets_the_device():
     script = """
 running = device.enlarge(Settings(auto=False, tile=32).how(), cat, Path("never.png"), Wish(8))
-steps = [next(running) for _ in range(3)]
+third = next(step for step in running if step.done == 3)
 process = device.spaces.calls[0]["process"]
 before = process.is_alive(), device.FREE.locked()
 running.close()
+device.THREAD.submit(int).result()  # when what it is at has ended
 after = process.is_alive(), device.FREE.locked()
-print(json.dumps([steps[-1].done, steps[-1].total, before, after, run(cat, 2)[1][:9]]))
+print(json.dumps([third.done, third.total, before, after, run(cat, 2)[1][:9]]))
 """
     done, total, before, after, status = page(script, spaces=True)
     assert (before, after) == ([True, True], [False, False])

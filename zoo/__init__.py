@@ -2,11 +2,12 @@
 
 from zoo.catalogue import Entry, ZooError, info, names
 from zoo.dial import fetch_dial, load_dial
-from zoo.hub import fell_back, fetch, fetch_family, load, load_family, whereabouts
+from zoo.hub import entry_of, fell_back, fetch, fetch_family, load, load_family, whereabouts
 
 __all__ = [
     "Entry",
     "ZooError",
+    "entry_of",
     "fell_back",
     "fetch",
     "fetch_dial",

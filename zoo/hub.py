@@ -107,6 +107,14 @@ def fell_back(folder: Path) -> str:
     return folder.name if entry and entry.revision and folder == catalogue.CHECKPOINTS / folder.name else ""
 
 
+def entry_of(folder: Path) -> Entry | None:
+    """The checkpoint of the catalogue that a folder of `fetch` holds; None if it holds another one.
+
+    The Hub's cache names them by their commit.
+    """
+    return next((entry for entry in catalogue.read().values() if folder.name in (entry.name, entry.revision)), None)
+
+
 def whereabouts(entry: Entry) -> list[str]:
     """Where a checkpoint is, found out without asking the Hub."""
     places = []

@@ -32,13 +32,13 @@ def endpoints() -> None:
                 gr.Checkbox(), gr.Checkbox(), gr.Dropdown(list(FORMATS), value="png"), gr.Number(95),
                 gr.Dropdown(list(KEPT), value=start.metadata),
             ],
-            result, concurrency_limit=1, concurrency_id="device", api_name="upscale",
+            result, **device.TURNS, api_name="upscale",
         )  # fmt: skip
         one, models, truth = gr.File(), gr.Textbox("bicubic, lite"), gr.File()
         figures, page, compared = gr.JSON(), gr.File(), gr.Button()
         compared.click(
             compare, [one, models, gr.Number(4), truth], [figures, page],
-            concurrency_limit=1, concurrency_id="device", api_name="compare",
+            **device.TURNS, api_name="compare",
         )  # fmt: skip
         listed, ask = gr.JSON(), gr.Button()
         ask.click(list_checkpoints, None, listed, api_name="zoo")
@@ -117,8 +117,8 @@ def compare(file: str, models: str = "bicubic, lite", scale: float = 4, truth: s
                 f"Results of more than {MOST / 1e6:g} megapixels are not compared. Choose a smaller picture."
             )
         found: list[Compared] = []
-        for step in columns(task, [name.strip() for name in models.split(",") if name.strip()], settings, None, None):
-            found += [] if step is None else [step]
+        for step in columns(task, [name.strip() for name in models.split(",") if name.strip()], settings, None):
+            found += [step] if isinstance(step, Compared) else []
             yield gr.skip(), gr.skip()
         pictures = {column.name: column.picture for column in found}
         sheet([pictures if task.truth is None else pictures | {"truth": task.truth}]).save(folder / "sheet.png")

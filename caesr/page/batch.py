@@ -12,9 +12,9 @@ import gradio as gr
 from caesr import archive, manifest
 from caesr.batch import Job, Outcome, attempt, free_name
 from caesr.page import device
-from caesr.page.controls import Controls, Values
-from caesr.page.enlarge import report
+from caesr.page.controls import HIDDEN, Controls, Values
 from caesr.page.problems import PROBLEMS, sorry
+from caesr.page.progress import line, stopped, told
 from caesr.page.settings import Settings
 from caesr.page.viewer import table
 from caesr.page.words import label, say
@@ -49,10 +49,11 @@ def tab(c: Controls) -> None:
     with gr.Row():
         run = gr.Button(label("run_batch"), variant="primary", elem_id="run-batch")
         stop = gr.Button(label("stop"), elem_id="stop-batch")
+    so_far = line("batch-so-far")
     shown = gr.HTML(elem_id="rows")
     download = gr.DownloadButton(label("download_zip"), interactive=False, elem_id="download-zip")
 
-    def batch(values: Values, request: gr.Request, progress: gr.Progress = gr.Progress()) -> Iterator[tuple]:  # noqa: B008
+    def batch(values: Values, request: gr.Request) -> Iterator[tuple]:
         home = Path(tempfile.mkdtemp(prefix="caesr-"))
         session = request.session_hash or ""
         STOPPED.discard(session)
@@ -63,19 +64,24 @@ def tab(c: Controls) -> None:
                 archive.unpack(Path(values[earlier]), home / "out")
             settings, found = c.settings(values), gather(given, home / "in", request)
             rows = planned(found, home / "out", settings)
-            for changed in work(rows, settings, session, request, progress):
-                yield (listed(rows, request) if changed else gr.skip()), gr.skip()
-            yield listed(rows, request), gr.DownloadButton(value=str(packed(rows, home, request)), interactive=True)
+            for step in work(rows, settings, session, request):
+                if step is None:
+                    yield gr.skip(), listed(rows, request), gr.skip()
+                else:
+                    yield step, gr.skip(), gr.skip()
+            button = gr.DownloadButton(value=str(packed(rows, home, request)), interactive=True)
+            yield "", listed(rows, request), button
         except PROBLEMS as error:
             raise sorry(error) from error
         finally:
             STOPPED.discard(session)
             shutil.rmtree(home, ignore_errors=True)
 
-    run.click(
-        batch, {*c.chosen(), files, folder, earlier}, [shown, download],
-        concurrency_limit=4, concurrency_id="batch", show_progress_on=shown, api_visibility="private",
+    running = run.click(
+        batch, {*c.chosen(), files, folder, earlier}, [so_far, shown, download],
+        concurrency_limit=4, concurrency_id="batch", **HIDDEN,
     )  # fmt: skip
+    stopped(running, so_far)
     stop.click(end, None, None, api_visibility="private", queue=False)
 
 
@@ -116,12 +122,10 @@ def planned(found: list[tuple[Path, Path]], out: Path, settings: Settings) -> li
     return rows
 
 
-def work(
-    rows: list[Row], settings: Settings, session: str, request: gr.Request | None, progress: gr.Progress
-) -> Iterator[bool]:
-    """Enlarge one after the other: yields after every tile, True if a row has changed."""
+def work(rows: list[Row], settings: Settings, session: str, request: gr.Request | None) -> Iterator[str | None]:
+    """Enlarge one after the other: yields None when a row has changed, meanwhile how far one has come."""
     how, wish = settings.how(), settings.wish
-    yield True
+    yield None
     for n, row in enumerate(rows, 1):
         if Path(row.job.target).exists():
             row.state = "kept"
@@ -134,14 +138,13 @@ def work(
                     elif session in STOPPED:
                         break
                     else:
-                        report(progress, step, request, before)
-                        yield False
+                        yield told(step, request, before)
             row.state = "failed" if row.error else "done" if Path(row.job.target).exists() else "left"
         if session in STOPPED:
             for later in rows[n:]:
                 later.state = "left"
             return
-        yield True
+        yield None
 
 
 def listed(rows: list[Row], request: gr.Request | None) -> str:

@@ -7,8 +7,9 @@ import gradio as gr
 
 import zoo
 from caesr.page.compare import choices
-from caesr.page.controls import Controls, families
+from caesr.page.controls import HIDDEN, Controls, families
 from caesr.page.problems import PROBLEMS, sorry
+from caesr.page.progress import bar, line, stopped
 from caesr.page.settings import Settings, found
 from caesr.page.viewer import code, table
 from caesr.page.words import label, say
@@ -22,9 +23,10 @@ def tab(blocks: gr.Blocks, c: Controls, compared: gr.CheckboxGroup) -> None:
     with gr.Row():
         name = gr.Dropdown(zoo.names(), value=zoo.names()[0], label=label("checkpoint"), elem_id="checkpoint")
         get = gr.Button(label("fetch"), elem_id="fetch")
+    so_far = line("fetched-so-far")
     status = gr.Markdown(elem_id="fetched")
     with gr.Row():
-        shell = code("command", lines=2)
+        shell = code("command", lines=2, elem_id="zoo-command")
         python = code("python", lines=5)
     gr.Markdown(label("repo_info"))
     with gr.Row():
@@ -33,12 +35,11 @@ def tab(blocks: gr.Blocks, c: Controls, compared: gr.CheckboxGroup) -> None:
     loaded = gr.Markdown(elem_id="loaded")
     others = gr.State([])
 
-    def fetch(name: str, request: gr.Request, progress: gr.Progress = gr.Progress()) -> Iterator[tuple]:  # noqa: B008
+    def fetch(name: str, request: gr.Request) -> Iterator[tuple]:
         for come, size in fetched(name):
-            progress((come / 1e6, size / 1e6), desc=name, unit="MB")
-            yield gr.skip(), gr.skip()
+            yield bar(f"{name} · {come / 1e6:.1f} / {size / 1e6:.1f} MB", come, size), "", gr.skip()
         found.cache_clear()  # a family may come from the Hub now, and not from what ships
-        yield say(request, "is_here", name=name), catalogue(request)
+        yield "", say(request, "is_here", name=name), catalogue(request)
 
     def use(repo: str, others: list[str], request: gr.Request) -> tuple:
         repo = repo.strip()
@@ -54,10 +55,11 @@ def tab(blocks: gr.Blocks, c: Controls, compared: gr.CheckboxGroup) -> None:
         return others, gr.Radio(networks, value=repo), gr.CheckboxGroup(choices(networks)), sentence
 
     private = {"api_visibility": "private"}
-    get.click(fetch, name, [status, rows], show_progress_on=status, **private)
+    getting = get.click(fetch, name, [so_far, status, rows], **HIDDEN)
+    stopped(getting, so_far)
     load.click(use, [repo, others], [others, c.model, compared, loaded], **private)
-    gr.on([blocks.load, name.input], recipe, name, [shell, python], show_progress="hidden", **private)
-    blocks.load(catalogue, None, rows, show_progress="hidden", **private)
+    gr.on([blocks.load, name.input], recipe, name, [shell, python], **HIDDEN)
+    blocks.load(catalogue, None, rows, **HIDDEN)
 
 
 def catalogue(request: gr.Request) -> str:

@@ -15,10 +15,10 @@ from caesr.compare import Compared, interpolations, measured
 from caesr.invention import contradiction, heat
 from caesr.layers import rgb8
 from caesr.page import device
-from caesr.page.controls import Controls, Values, families
-from caesr.page.enlarge import report
+from caesr.page.controls import HIDDEN, Controls, Values, families
 from caesr.page.preview import around, png
 from caesr.page.problems import PROBLEMS, sorry
+from caesr.page.progress import line, stopped, told
 from caesr.page.settings import Settings
 from caesr.page.viewer import Pane, panes, table, viewer
 from caesr.page.words import label, say
@@ -57,28 +57,31 @@ def tab(c: Controls) -> gr.CheckboxGroup:
     with gr.Row():
         run = gr.Button(label("compare"), variant="primary", elem_id="compare")
         stop = gr.Button(label("cancel"))
+    so_far = line("compared-so-far")
     figures = gr.HTML(elem_id="figures")
     view = viewer(elem_id="compared")
 
-    def compare_(values: Values, request: gr.Request, progress: gr.Progress = gr.Progress()) -> Iterator[tuple]:  # noqa: B008
+    def compare_(values: Values, request: gr.Request) -> Iterator[tuple]:
         middle = values[c.across] / 100, values[c.down] / 100
         try:
             settings = c.settings(values)
             task = prepare(values[c.picture], values[truth], settings, middle, values[side], request)
             found: list[Compared] = []
-            for step in columns(task, values[models], settings, request, progress):
-                if step is not None:
+            for step in columns(task, values[models], settings, request):
+                if isinstance(step, Compared):
                     found.append(step)
-                    yield tabulated(task, found, request), panes(pictures(task, found, request), request)
+                    yield gr.skip(), tabulated(task, found, request), panes(pictures(task, found, request), request)
                 else:
-                    yield gr.skip(), gr.skip()
+                    yield step, gr.skip(), gr.skip()
+            yield "", gr.skip(), gr.skip()
         except PROBLEMS as error:
             raise sorry(error) from error
 
     running = run.click(
-        compare_, {c.picture, c.across, c.down, *c.chosen(), models, side, truth}, [figures, view],
-        concurrency_limit=1, concurrency_id="device", show_progress_on=view, api_visibility="private",
+        compare_, {c.picture, c.across, c.down, *c.chosen(), models, side, truth}, [so_far, figures, view],
+        **device.TURNS, **HIDDEN,
     )  # fmt: skip
+    stopped(running, so_far)
     stop.click(None, cancels=running, api_visibility="private")
     return models
 
@@ -133,12 +136,11 @@ def part(place: float, length: int, side: int) -> tuple[int, int]:
     return first, min(length, first + side)
 
 
-def columns(
-    task: Task, models: list[str], settings: Settings, request: gr.Request | None, progress: gr.Progress | None
-) -> Iterator[Compared | None]:
-    """Enlarge by every way in turn: each as it is done, None after every tile."""
+def columns(task: Task, models: list[str], settings: Settings, request: gr.Request | None) -> Iterator[Compared | str]:
+    """Enlarge by every way in turn: each as it is done, meanwhile how far it has come."""
     if not models:
         raise ValueError(say(request, "no_model"))
+    yield told(device.BEGUN, request)
     measures = perceptual() if task.truth is not None else {}
     for name in models:
         if name in PLAIN:
@@ -150,8 +152,7 @@ def columns(
                 if isinstance(step, device.Enlarged):
                     enlarged = step
                 else:
-                    report(progress, step, request, f"{name}: ")
-                    yield None
+                    yield told(step, request, f"{name} · ")
         yield measured(name, enlarged.picture, 1e3 * enlarged.seconds, task.source, task.truth, measures)
 
 

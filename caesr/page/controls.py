@@ -152,24 +152,25 @@ def describe(settings: Settings, file: str | None, request: gr.Request | None) -
         copies = [name for folder in how.folders + how.blended if (name := zoo.fell_back(folder))]
     except PROBLEMS as error:
         return f"⚠️ {error}"
-    entries = [entry for entry in map(zoo.info, zoo.names()) if entry.name in {folder.name for folder in route}]
+    entry = zoo.entry_of(route[0])
     if len(route) > 1:
         names = " + ".join(name_of(folder, settings) for folder in route)
         line = say(request, "passes", name=names, passes=len(route))
     elif settings.dialled:
         line = say(request, "blended", name=name_of(route[0], settings), percent=f"{settings.texture:g}")
-    elif entries:
-        psnr = entries[0].figures.get("Set5", {}).get("psnr_y")
+    elif entry:
+        psnr = entry.figures.get("Set5", {}).get("psnr_y")
         measured = f"{psnr:.2f}" if psnr else "–"
-        line = say(request, "model_facts", name=entries[0].name, megabytes=entries[0].size / 1e6, psnr=measured)
+        line = say(request, "model_facts", name=entry.name, megabytes=entry.size / 1e6, psnr=measured)
     else:
         line = f"`{name_of(route[0], settings)}`"
     return line + "  \n" + say(request, "fell_back", names=", ".join(copies)) if copies else line
 
 
 def name_of(folder: Path, settings: Settings) -> str:
-    """Of a checkpoint: its folder's in the catalogue, else as it was asked for."""
-    return folder.name if folder.name in zoo.names() else settings.model
+    """Of a checkpoint: as in the catalogue, else as it was asked for."""
+    entry = zoo.entry_of(folder)
+    return entry.name if entry else settings.model
 
 
 def facts(file: str | None, settings: Settings, request: gr.Request | None) -> str:

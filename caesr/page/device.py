@@ -1,17 +1,23 @@
 """The device that all visitors share: one enlargement at a time; on ZeroGPU in a process that has the GPU for a while.
 
-There, `spaces` forks a process for a call and gives it the GPU; this one never has any. Arguments, yields and errors
-cross pickled, and what the process changes in memory is lost. So the lock, the Hub and the files stay here (libvips
-does not survive a fork, either), and only the network's work is done there.
+It has a thread of its own, which makes tile after tile. Whoever runs an enlargement only looks, several times a second,
+whether the next one is there: so a visitor who cancels or leaves is done with it at once, and the device is free as
+soon as the network at work has ended.
+
+On ZeroGPU `spaces` forks a process for a call and gives it the GPU; this one never has any. Arguments, yields and
+errors cross pickled, and what the process changes in memory is lost. So the lock, the Hub and the files stay here
+(libvips does not survive a fork, either), and only the network's work is done there.
 """
 
 import threading
 import time
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import gradio as gr
 import numpy as np
@@ -28,7 +34,12 @@ from caesr.page.problems import PROBLEMS
 from caesr.upscale import Progress
 
 Step = TypeVar("Step")
-FREE = threading.Lock()  # one enlargement at a time, whatever becomes of the queue
+FREE = threading.Lock()  # one enlargement at a time
+QUEUE: list[object] = []  # who waits for it, in the order in which they came
+TURNS: dict[str, Any] = {"concurrency_limit": 32, "concurrency_id": "device"}  # Gradio lets so many events go on
+BEGUN = Progress(0, 1, 0.0, 0)  # nothing is there yet
+THREAD = ThreadPoolExecutor(1, "device")  # what is submitted runs after the tile at hand
+LOOK = 0.2  # seconds after which a visitor who has left is noticed
 # Seconds asked of ZeroGPU: to begin with, for a tile, and for each of its pixels. Not measured there, and generous:
 # what takes longer is aborted, what takes less only waits longer for its turn.
 START, TILE, PIXEL = 10.0, 0.02, 1e-6
@@ -64,7 +75,7 @@ class How:
         return networks(self.folders, self.blended, self.texture)
 
     def strips(self, image: np.ndarray, scale: float) -> Iterator[Progress]:
-        """`Upscaler.strips`, wherever the device is.
+        """`Upscaler.strips`, wherever the device is; while a tile is made, the progress so far again and again.
 
         Raises:
             RuntimeError: whatever goes wrong there.
@@ -73,7 +84,7 @@ class How:
             self.networks()  # so that reading them does not count as pace
         began = time.monotonic()
         try:
-            yield from on_device(self, image, scale)
+            yield from watched(on_device(self, image, scale))
         except gr.Error as error:
             raise RuntimeError(error.message) from error
         pixels = image.shape[0] * image.shape[1] * layers(image.shape[2])
@@ -89,7 +100,7 @@ class How:
                     for _ in self.strips(np.zeros((side, side, 3), np.uint8), scale):
                         pass
             finally:
-                FREE.release()
+                release()
         return PACES.get(key)
 
     def _work(self, scale: float) -> tuple["How", tuple[int, ...]]:
@@ -110,17 +121,23 @@ def networks(folders: tuple[Path, ...], blended: tuple[Path, ...], texture: floa
     return [blend(one, checkpoint.load(other), texture) for one, other in zip(found, blended, strict=True)]
 
 
-def in_turn(steps: Generator[Step]) -> Generator[Step | None]:
-    """Go through the steps of an enlargement once the device is free; None while it is another one's."""
-    while not FREE.acquire(timeout=0.5):
-        yield None
+@dataclass(frozen=True)
+class Waiting:
+    """It is not one's turn yet."""
+
+    before: int  # how many come first, with the one whom the device works for
+
+
+def in_turn(steps: Generator[Step]) -> Generator[Step | Waiting]:
+    """Go through the steps of an enlargement once it is its turn."""
+    yield from turn()
     try:
         yield from steps
     finally:
-        FREE.release()  # also when the visitor cancels or leaves: gradio closes the generator
+        release()  # also when the visitor cancels or leaves: gradio closes the generator
 
 
-def enlarge(how: How, source: Path, target: Path, wish: Wish) -> Generator[Progress | None]:
+def enlarge(how: How, source: Path, target: Path, wish: Wish) -> Generator[Progress | Waiting]:
     """Enlarge a file in its turn."""
     return in_turn(enlarge_file(how, source, target, wish))
 
@@ -133,7 +150,7 @@ class Enlarged:
     seconds: float
 
 
-def whole(how: How, image: np.ndarray, scale: float) -> Generator[Progress | Enlarged | None]:
+def whole(how: How, image: np.ndarray, scale: float) -> Generator[Progress | Enlarged | Waiting]:
     """Enlarge a picture in memory in its turn; at last the result."""
 
     def steps() -> Generator[Progress | Enlarged]:
@@ -149,7 +166,46 @@ def whole(how: How, image: np.ndarray, scale: float) -> Generator[Progress | Enl
     return in_turn(steps())
 
 
-def work(how: How, image: np.ndarray, scale: float) -> Iterator[Progress]:
+def turn() -> Generator[Waiting]:
+    """Wait for the device, first come, first served, and take it."""
+    mine = object()
+    QUEUE.append(mine)
+    try:
+        while QUEUE[0] is not mine or not FREE.acquire(timeout=LOOK):
+            if place := QUEUE.index(mine):
+                time.sleep(LOOK)
+            yield Waiting(place + 1)
+    finally:
+        QUEUE.remove(mine)
+
+
+def release() -> None:
+    """Give the device back, once what it is at has ended."""
+    THREAD.submit(FREE.release)
+
+
+def watched(steps: Generator[Progress]) -> Iterator[Progress]:
+    """The steps, made in the device's thread; while the next one is not there, the last again, without its strip."""
+
+    def more() -> Progress | None:
+        return next(steps, None)
+
+    last = BEGUN
+    try:
+        while True:
+            coming = THREAD.submit(copy_context().run, more)  # ZeroGPU wants to know whose request it is
+            while not wait([coming], LOOK).done:
+                yield last
+            step = coming.result()
+            if step is None:
+                return
+            last = replace(step, strip=None)
+            yield step
+    finally:
+        THREAD.submit(steps.close)  # after the tile at hand; nobody waits for that
+
+
+def work(how: How, image: np.ndarray, scale: float) -> Generator[Progress]:
     """What runs where the device is."""
     try:
         yield from how.upscaler().strips(image, scale)

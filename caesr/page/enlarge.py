@@ -15,6 +15,7 @@ from caesr.page import device
 from caesr.page.controls import HIDDEN, Controls, Values, look
 from caesr.page.preview import parts, previews
 from caesr.page.problems import PROBLEMS, sorry
+from caesr.page.progress import line, stopped, told
 from caesr.page.settings import Settings
 from caesr.page.viewer import Pane, code, panes, viewer
 from caesr.page.words import label, say
@@ -35,6 +36,7 @@ def tab(c: Controls) -> gr.DownloadButton:
     with gr.Row():
         run = gr.Button(label("run"), variant="primary", elem_id="run")
         cancel = gr.Button(label("cancel"), elem_id="cancel")
+    so_far = line("so-far")
     slider = gr.ImageSlider(
         label=label("before_after"), type="filepath", image_mode=None, format="png", max_height=640,
         interactive=False, buttons=["fullscreen"], elem_id="result",
@@ -46,21 +48,15 @@ def tab(c: Controls) -> gr.DownloadButton:
         command = code("command", lines=1, elem_id="command")
         python = code("python", lines=9, elem_id="python")
 
-    def enlarge_(values: Values, request: gr.Request, progress: gr.Progress = gr.Progress()) -> Iterator[tuple]:  # noqa: B008 - gradio finds it by its default
+    def enlarge_(values: Values, request: gr.Request) -> Iterator[tuple]:
         file, settings = values[c.picture], c.settings(values)
-        for step in work(file, settings, request, progress):
-            if step is None:
-                yield (gr.skip(),) * 5
+        for step in work(file, settings, request):
+            if not isinstance(step, Done):
+                yield told(step, request), *(gr.skip(),) * 5
                 continue
             button = gr.DownloadButton(value=str(step.result), interactive=True)
-            source = Path(file)
-            yield (
-                (str(step.before), str(step.after)),
-                button,
-                step.status,
-                settings.command(source),
-                settings.python(source),
-            )
+            lines = settings.command(Path(file)), settings.python(Path(file))
+            yield "", (str(step.before), str(step.after)), button, step.status, *lines
 
     def close_up(values: Values, request: gr.Request) -> str:
         file, result = values[c.picture], values[download]
@@ -72,38 +68,35 @@ def tab(c: Controls) -> gr.DownloadButton:
             raise sorry(error) from error
         return panes([Pane(say(request, "before"), one), Pane(say(request, "after"), other)], request)
 
-    def stopping(request: gr.Request) -> str:
-        return say(request, "stopping")
-
     def clear() -> tuple:
-        return None, gr.DownloadButton(value=None, interactive=False), "", "", "", ""
+        return "", None, gr.DownloadButton(value=None, interactive=False), "", "", "", ""
 
     running = run.click(
-        enlarge_, {c.picture, *c.chosen()}, [slider, download, status, command, python],
-        concurrency_limit=1, concurrency_id="device", show_progress_on=slider, api_visibility="private",
+        enlarge_, {c.picture, *c.chosen()}, [so_far, slider, download, status, command, python],
+        **device.TURNS, **HIDDEN,
     )  # fmt: skip
+    stopped(running, so_far)
     looked = {c.picture, download, c.across, c.down}
     running.success(close_up, looked, loupe, **HIDDEN)
     gr.on([c.across.input, c.down.input], close_up, looked, loupe, trigger_mode="always_last", **HIDDEN)
     c.picture.select(look, c.picture, [c.across, c.down], **HIDDEN).then(close_up, looked, loupe, **HIDDEN)
-    cancel.click(stopping, None, status, cancels=running, **HIDDEN)
-    c.when_new(clear, None, [slider, download, status, loupe, command, python])
+    cancel.click(None, cancels=running, api_visibility="private")
+    c.when_new(clear, None, [so_far, slider, download, status, loupe, command, python])
     return download
 
 
 def work(
-    file: str | None, settings: Settings, request: gr.Request | None, progress: gr.Progress
-) -> Iterator[Done | None]:
-    """Enlarge: yields None after every tile, at last what there is to see."""
+    file: str | None, settings: Settings, request: gr.Request | None
+) -> Iterator[device.Progress | device.Waiting | Done]:
+    """Enlarge: yields how far it has come, at last what there is to see."""
     if not file:
         raise sorry(say(request, "no_picture"))
+    yield device.BEGUN
     began, source = time.monotonic(), Path(file)
     folder = Path(tempfile.mkdtemp(prefix="caesr-"))  # this run's own, mode 0700
     try:
         target = folder / settings.name(source)
-        for step in device.enlarge(settings.how(), source, target, settings.wish):
-            report(progress, step, request)
-            yield None
+        yield from device.enlarge(settings.how(), source, target, settings.wish)
         seconds, found = time.monotonic() - began, picture.inspect(target)
         before, after, whole = previews(source, target, folder)
         status = say(
@@ -116,16 +109,3 @@ def work(
         raise sorry(error) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # gradio keeps its own copy of what was yielded
-
-
-def report(
-    progress: gr.Progress | None, step: device.Progress | None, request: gr.Request | None, before: str = ""
-) -> None:
-    """Show how far an enlargement has come; None is a wait for the device."""
-    if progress is None:
-        return
-    if step is None:
-        progress((0, 1), desc=before + say(request, "waiting"))
-    else:
-        left = say(request, "tiles", done=step.done, total=step.total, left=round(step.seconds_left))
-        progress((step.done, step.total), desc=before + left, unit="tiles")

@@ -14,9 +14,9 @@ from caesr import picture
 from caesr.invention import contradiction, heat, invention
 from caesr.layers import rgb8
 from caesr.page import device
-from caesr.page.controls import Controls, Values
-from caesr.page.enlarge import report
+from caesr.page.controls import HIDDEN, Controls, Values
 from caesr.page.problems import PROBLEMS, sorry
+from caesr.page.progress import line, stopped, told
 from caesr.page.settings import Settings
 from caesr.page.words import label, say
 
@@ -41,38 +41,40 @@ def tab(c: Controls, result: gr.DownloadButton) -> None:
     with gr.Row():
         run = gr.Button(label("show_map"), variant="primary", elem_id="show-map")
         stop = gr.Button(label("cancel"))
+    so_far = line("mapped-so-far")
     verdict = gr.Markdown(elem_id="verdict")
     slider = gr.ImageSlider(
         label=label("map_slider"), type="filepath", image_mode=None, format="png", max_height=640,
         interactive=False, buttons=["fullscreen"], elem_id="map",
     )  # fmt: skip
 
-    def show(values: Values, request: gr.Request, progress: gr.Progress = gr.Progress()) -> Iterator[tuple]:  # noqa: B008
+    def show(values: Values, request: gr.Request) -> Iterator[tuple]:
         folder = Path(tempfile.mkdtemp(prefix="caesr-"))
         try:
             if not values[c.picture] or not values[result]:
                 raise sorry(say(request, "no_result"))
+            yield told(device.BEGUN, request), gr.skip(), gr.skip()
             enlarged, source = load(values[result], request), rgb8(picture.read(values[c.picture]).pixels)
             for step in maps(enlarged, source, values[kind], c.settings(values), request):
                 if isinstance(step, Map):
                     files = [folder / "result.png", folder / "map.png"]
                     for file, pixels in zip(files, (enlarged, heat(enlarged, step.where)), strict=True):
                         picture.write(picture.Picture(pixels), file)
-                    yield step.sentence, tuple(map(str, files))
+                    yield "", step.sentence, tuple(map(str, files))
                 else:
-                    report(progress, step, request)
-                    yield gr.skip(), gr.skip()
+                    yield told(step, request), gr.skip(), gr.skip()
         except PROBLEMS as error:
             raise sorry(error) from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     running = run.click(
-        show, {c.picture, *c.chosen(), result, kind}, [verdict, slider],
-        concurrency_limit=1, concurrency_id="device", show_progress_on=slider, api_visibility="private",
+        show, {c.picture, *c.chosen(), result, kind}, [so_far, verdict, slider],
+        concurrency_limit=8, concurrency_id="maps", **HIDDEN,  # each holds two pictures
     )  # fmt: skip
+    stopped(running, so_far)
     stop.click(None, cancels=running, api_visibility="private")
-    c.when_new(lambda: ("", None), None, [verdict, slider])
+    c.when_new(lambda: ("", "", None), None, [so_far, verdict, slider])
 
 
 def load(file: str, request: gr.Request | None) -> np.ndarray:
@@ -89,7 +91,7 @@ def load(file: str, request: gr.Request | None) -> np.ndarray:
 
 def maps(
     enlarged: np.ndarray, source: np.ndarray, kind: str, settings: Settings, request: gr.Request | None
-) -> Iterator[device.Progress | Map | None]:
+) -> Iterator[device.Progress | device.Waiting | Map]:
     """The map and what it says in a sentence, last; before, the progress of the faithful enlargement that it needs.
 
     Args:
