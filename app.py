@@ -15,6 +15,7 @@ from caesr.page.controls import controls
 from caesr.page.words import LABELS, label
 
 HOUR = 3600
+SESSIONS = 500  # the last ones, of which Gradio remembers what they saw; by itself it would remember 10,000
 STYLE, SCRIPT = ((Path(__file__).parent / "caesr" / "page" / f"page.{kind}").read_text() for kind in ("css", "js"))
 
 
@@ -60,6 +61,7 @@ def main() -> None:
         i18n=LABELS,
         max_file_size="200mb",
         show_error=True,
+        state_session_capacity=SESSIONS,
         mcp_server=find_spec("mcp") is not None,  # an optional extra
     )
 
