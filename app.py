@@ -20,6 +20,7 @@ from caesr.page.memory import few_arenas
 from caesr.page.words import LABELS, label
 
 OFTEN, HOUR = 600, 3600  # seconds: how often visitors' files are looked through, and how long they are kept
+SESSIONS = 500  # the last ones, of which Gradio remembers what they saw; by itself it would remember 10,000
 STYLE, SCRIPT = ((Path(__file__).parent / "caesr" / "page" / f"page.{kind}").read_text() for kind in ("css", "js"))
 
 
@@ -69,6 +70,7 @@ def main() -> None:
         max_file_size="200mb",
         show_error=True,
         max_threads=64,  # those who wait for the device hold one each
+        state_session_capacity=SESSIONS,
         mcp_server=find_spec("mcp") is not None,  # an optional extra
     )
 

@@ -1,13 +1,16 @@
 """Many programs at the page at once: everybody gets their own picture or is told to come again, and whoever leaves
 leaves nothing behind. `python -m benchmarks.load` does the same for minutes, with fifty."""
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from benchmarks.load import resident
 from tests.browsing import CAT
-from tests.visitors import crowded, errand, leave_in_mid_run, queued, visitor
+from tests.serving import served
+from tests.visitors import crowded, errand, leave_in_mid_run, look_in, queued, visitor
 
 
 def test_of_twelve_at_once_everybody_gets_their_own_picture(server: str, tmp_path: Path):
@@ -49,3 +52,14 @@ def test_a_picture_that_is_not_what_is_due_would_be_seen(server: str, tmp_path: 
     one, other = errand(number, tmp_path), errand(number + 1, tmp_path)
     mixed = type(one)(one.picture, one.scale, other.due)
     assert mixed.run(visitor(server)) == "wrong"
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells another process's memory")
+def test_of_visitors_who_have_gone_the_page_remembers_only_the_last(tmp_path: Path):
+    """Two hundred more would take more than 40 MiB if Gradio remembered them all."""
+    code = "import app; app.SESSIONS = 20; app.main()"
+    with served(tmp_path, (sys.executable, "-c", code), CUDA_VISIBLE_DEVICES="") as page:
+        look_in(page.url, 60)
+        before = resident(page.process)
+        look_in(page.url, 200)
+        assert resident(page.process) - before < 15

@@ -123,6 +123,19 @@ def long_call(http: httpx.Client, picture: Path) -> dict[str, Any]:
     return {"data": data, "fn_index": asked["id"], "session_hash": f"visitor-{os.urandom(6).hex()}"}
 
 
+def look_in(url: str, times: int) -> None:
+    """So many programs that only list the zoo, each in a session of its own."""
+    with httpx.Client(base_url=f"{url}/gradio_api", timeout=120) as http:
+        config = http.get(f"{url}/config").raise_for_status().json()
+        (asked,) = [one["id"] for one in config["dependencies"] if one["api_name"] == "zoo"]
+        for _ in range(times):
+            session = f"visitor-{os.urandom(6).hex()}"
+            call = {"data": [], "fn_index": asked, "session_hash": session}
+            http.post("/queue/join", json=call).raise_for_status()
+            with http.stream("GET", "/queue/data", params={"session_hash": session}) as stream:
+                assert any('"process_completed"' in line for line in stream.iter_lines())
+
+
 def queued(url: str) -> int:
     """How many wait in Gradio's queue."""
     return int(httpx.get(f"{url}/gradio_api/queue/status", timeout=30).raise_for_status().json()["queue_size"])
