@@ -101,9 +101,8 @@ def parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("train", help="a recipe in, a checkpoint folder out")
     verb.add_argument("recipe", type=Path, help="zoo/recipes/NAME.toml")
     verb.add_argument("--out", type=Path, required=True, help="the folder to write")
-    whence = verb.add_mutually_exclusive_group()
-    whence.add_argument("--resume", action="store_true", help="go on where OUT stopped")
-    whence.add_argument("--again", metavar="MODEL", help="train a finished checkpoint once more, from its weights on")
+    verb.add_argument("--resume", action="store_true", help="go on where OUT stopped")
+    verb.add_argument("--again", metavar="MODEL", help="train a finished checkpoint once more, by the recipe's [again]")
     verb.add_argument("--minutes", type=number(float, 0), help="length of the schedule instead of the recipe's")
     verb.add_argument(
         "--pause-after", type=number(float, 0), metavar="MINUTES", help="save and stop then, to be resumed"
@@ -321,7 +320,7 @@ def train(options: argparse.Namespace) -> int:
     from caesr.training.train import train
 
     where = choose_device(options.device)
-    recipe = read_recipe(options.recipe, options.minutes, where.type)
+    recipe = read_recipe(options.recipe, options.minutes, where.type, options.again is not None)
     train(recipe, options.out, where, options.resume, options.pause_after, again=options.again)
     return 0
 

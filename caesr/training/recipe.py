@@ -52,19 +52,21 @@ class Recipe:
             raise ValueError(f"Recipe {self.name}: pixel_first wants a loss on pixels as the first one.")
 
 
-def read_recipe(file: Path, minutes: float | None = None, device: str = "cpu") -> Recipe:
+def read_recipe(file: Path, minutes: float | None = None, device: str = "cpu", again: bool = False) -> Recipe:
     """Read and check a recipe.
 
     Args:
         minutes: replaces the recipe's length.
+        again: the recipe's table [again], if it has one, replaces other fields: a finished network wants lower rates.
         device: on "cuda" the fields of the recipe's table [on_cuda] replace the others: a GPU wants larger batches.
     Raises:
         ValueError: the file is not TOML or not a recipe; the message says why.
     """
     try:
         values: dict[str, Any] = tomllib.loads(file.read_text())
-        on_cuda = values.pop("on_cuda", {})
+        on_cuda, once_more = values.pop("on_cuda", {}), values.pop("again", {})
         values |= on_cuda if device == "cuda" else {}
+        values |= once_more if again else {}
         if minutes is not None:
             values |= {"minutes": minutes, "steps": 0}
         values["model"] = Config(**values.get("model", {}))
