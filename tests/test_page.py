@@ -219,8 +219,14 @@ def long_run(page, folder) -> None:
     page.uncheck("#auto input")
     type_in(page, "#tile", 32)
     expect(page.locator("#facts")).to_contain_text("Tiles: 4845", timeout=READY)
+    before = below_the_buttons(page)
     page.click("#run")
     expect(page.locator("#so-far")).to_contain_text(re.compile(r"tile \d+/4845"), timeout=READY)
+    assert below_the_buttons(page) == before, "the page jumps"
+
+
+def below_the_buttons(page) -> float:
+    return page.locator("#result").bounding_box()["y"] - page.locator("#run").bounding_box()["y"]
 
 
 def test_cancel_is_heard_at_once_and_who_waits_sees_how_many_come_first(browser, server, tmp_path):

@@ -195,6 +195,26 @@ def test_a_recipe_trains_into_a_checkpoint_that_beats_its_start(photos, recipe, 
     assert "100 %" in capsys.readouterr().out
 
 
+def test_a_finished_checkpoint_is_trained_again_from_its_weights_on_and_its_steps_are_counted_in(
+    photos, recipe, tmp_path
+):
+    first = train(read_recipe(recipe), tmp_path / "first", CPU)
+    text = recipe.read_text().replace("[model]", "[again]\nsteps = 8\nmuon_rate = 0.0\nadam_rate = 0.0\n[model]")
+    recipe.write_text(text)
+    assert read_recipe(recipe).steps == 24
+    once_more = read_recipe(recipe, again=True)
+    again = train(once_more, tmp_path / "again", CPU, again=first)
+    one, other = (checkpoint.load(folder).state_dict() for folder in (first, again))
+    assert all(torch.equal(weights, other[name]) for name, weights in one.items())  # its rates are zero
+    facts = [checkpoint.read_facts(folder) for folder in (first, again)]
+    assert [each["steps"] for each in facts] == [24, 32]
+    train(once_more, again, CPU, resume=True)
+    assert checkpoint.read_facts(again)["steps"] == 32
+    with pytest.raises(TrainingError, match="another network"):
+        recipe.write_text(text.replace("[8, 16]", "[8, 24]"))
+        train(read_recipe(recipe, again=True), tmp_path / "other", CPU, again=first)
+
+
 TEXTURE = "loss = {l1 = 1.0, ldl = 0.1, adversarial = 0.5}\nbalance = true\ndegrade = 'photo'\npixel_first = 0.2"
 
 
