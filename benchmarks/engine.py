@@ -1,8 +1,9 @@
 """How near the engine comes to what the machine can do, and what tiles, files and the start cost.
 
-    python benchmarks/engine.py [--parts speed profile tiles start memory]
+    python benchmarks/engine.py [--parts speed precision profile tiles start memory]
 
 - speed: arithmetic of an enlargement, from array to array, beside the machine's own matrix products, measured in turns.
+- precision: what bfloat16 costs in PSNR on Set5, of every checkpoint; needs $CAESR_DATA.
 - profile: which operators take the time.
 - tiles: how much of the work is done twice in a picture of 12 megapixels, counted, for tiles of several sizes.
 - start: importing, the page's first answer, the first picture on it.
@@ -37,7 +38,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import zoo
 from caesr import Upscaler, picture
+from caesr.evaluate import evaluate, means
 from caesr.lines import prepared
+from caesr.training.recipe import data_folder
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "engine.json"
@@ -99,6 +102,21 @@ def speed() -> list[dict[str, Any]]:
             }
             print(json.dumps(row), flush=True)
             rows.append(row)
+    return rows
+
+
+def losses() -> list[dict[str, Any]]:
+    """PSNR on Set5 in either precision, and the difference."""
+    rows = []
+    for name in zoo.names():
+        model = zoo.load(name)
+        psnr = {}
+        for precision in PRECISIONS:
+            enlarge = partial(Upscaler(model, "cpu", precision=precision), scale=model.config.scale)
+            psnr[precision] = means(evaluate(enlarge, data_folder() / "test" / "Set5", model.config.scale))["psnr_y"]
+        lost = round(psnr["float32"] - psnr["bfloat16"], 4)
+        rows.append({"checkpoint": name, **{way: round(value, 4) for way, value in psnr.items()}, "lost": lost})
+        print(json.dumps(rows[-1]), flush=True)
     return rows
 
 
@@ -198,6 +216,7 @@ def memory() -> list[dict[str, Any]]:
 
 PARTS: dict[str, Callable[[], Any]] = {
     "speed": speed,
+    "precision": losses,
     "profile": operators,
     "tiles": tiles,
     "start": start,

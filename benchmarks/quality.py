@@ -37,7 +37,7 @@ def measure(enlarge: Enlarge, scale: int) -> dict[str, dict[str, float]]:
 def checkpoint_enlarger(folder: Path) -> tuple[Enlarge, int]:
     """The Upscaler of a checkpoint folder on the CPU, where results do not depend on a GPU's arithmetic."""
     model = checkpoint.load(folder)
-    upscaler, scale = Upscaler(model, "cpu"), model.config.scale
+    upscaler, scale = Upscaler(model, "cpu", precision="float32"), model.config.scale
     return lambda lr: upscaler(lr, scale), scale
 
 

@@ -95,6 +95,7 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--worn", action="store_true", help="enlarge blurred, noisy JPEGs instead of clean reductions")
     verb.add_argument("--first", type=number(int, 1), metavar="N", help="only the first N pictures")
     verb.add_argument("--json", type=Path, help="write every picture's figures there")
+    verb.add_argument("--precision", choices=PRECISIONS, default="float32", help="of features (default: float32)")
     device(verb)
     verb.set_defaults(run=evaluate)
 
@@ -289,7 +290,7 @@ def evaluate(options: argparse.Namespace) -> int:
         enlarge = bicubic(scale)
     else:
         model = load(options.model)
-        scale, upscaler = model.config.scale, Upscaler(model, options.device)
+        scale, upscaler = model.config.scale, Upscaler(model, options.device, precision=options.precision)
         if options.scale not in (None, scale):
             raise ValueError(f"{options.model} enlarges {scale} times; leave --scale off, it is for bicubic.")
         enlarge = lambda lr: upscaler(lr, scale)  # noqa: E731

@@ -210,8 +210,8 @@ def test_a_finished_checkpoint_is_trained_again_from_its_weights_on_and_its_step
     assert [each["steps"] for each in facts] == [24, 32]
     train(once_more, again, CPU, resume=True)
     assert checkpoint.read_facts(again)["steps"] == 32
+    recipe.write_text(text.replace("[8, 16]", "[8, 24]"))
     with pytest.raises(TrainingError, match="another network"):
-        recipe.write_text(text.replace("[8, 16]", "[8, 24]"))
         train(read_recipe(recipe, again=True), tmp_path / "other", CPU, again=first)
 
 
