@@ -31,7 +31,7 @@ from networks import Network
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from caesr import Upscaler
+from caesr import CAEResNet, Upscaler
 
 RESULTS = Path(__file__).parent / "results" / "speed.json"
 COMMAND = "python benchmarks/speed.py"
@@ -80,7 +80,7 @@ def on_cpu(chosen: list[Network]) -> list[dict[str, Any]]:
         row |= {"parameters": sum(p.numel() for p in model.parameters())}
         row |= {"kmac_per_pixel": round(kmac(model, x), 1)}  # this pass is the warm-up, too
         rows[network.name], calls[network.name] = row, partial(model, x)
-        if network.kind == "ours":  # as the page and the command line have it: tiles, bytes, the faster precision
+        if isinstance(model, CAEResNet):  # as the page and the command line have it: tiles, bytes, the faster precision
             image = x[0].mul(255).byte().permute(1, 2, 0).contiguous().numpy()
             calls[f"{network.name} shipped"] = partial(Upscaler(model, "cpu"), image, network.scale)
     times = by_turns(calls)
