@@ -5,6 +5,8 @@ from threading import Event
 
 import pytest
 
+from caesr.batch import Wish
+from caesr.enlargement import Enlargement
 from caesr.page import device
 from caesr.page.settings import Settings
 from tests.serving import ROOT
@@ -25,13 +27,16 @@ class Gate:
 
 
 @pytest.fixture
-def gate() -> Iterator[Gate]:
-    found = Gate()
-    hooks = [network.register_forward_pre_hook(found) for network in slow().networks()]
+def gate(monkeypatch) -> Iterator[Gate]:
+    found, window = Gate(), Enlargement.window
+
+    def gated(self, *wanted):
+        found()
+        return window(self, *wanted)
+
+    monkeypatch.setattr(Enlargement, "window", gated)
     yield found
     found.open.set()
-    for hook in hooks:
-        hook.remove()
 
 
 def slow() -> device.How:
@@ -40,7 +45,7 @@ def slow() -> device.How:
 
 def begun(gate: Gate, target) -> Iterator[device.Progress]:
     """An enlargement whose first network is at work."""
-    running = device.enlarge(slow(), CAT, target, 2)
+    running = device.enlarge(slow(), CAT, target, Wish(2))
     while not gate.begun.is_set():
         assert next(running).done == 0
     return running
@@ -50,7 +55,7 @@ def test_who_cancels_is_done_while_the_network_is_still_at_work_and_the_next_one
     begun(gate, tmp_path / "never.png").close()
     assert not gate.open.is_set()
     assert not list(tmp_path.iterdir())
-    waiting = device.enlarge(slow(), CAT, tmp_path / "made.png", 2)
+    waiting = device.enlarge(slow(), CAT, tmp_path / "made.png", Wish(2))
     assert next(waiting) == device.Waiting(before=1)
     gate.open.set()
     *_, last = waiting
@@ -58,7 +63,7 @@ def test_who_cancels_is_done_while_the_network_is_still_at_work_and_the_next_one
     assert (tmp_path / "made.png").exists()
 
 
-def test_of_an_ensemble_that_is_cancelled_no_further_network_runs(gate, tmp_path):
+def test_of_a_run_that_is_cancelled_no_further_tile_is_made(gate, tmp_path):
     begun(gate, tmp_path / "never.png").close()
     gate.open.set()
     device.THREAD.submit(int).result()  # when what it is at has ended
@@ -68,7 +73,7 @@ def test_of_an_ensemble_that_is_cancelled_no_further_network_runs(gate, tmp_path
 
 def test_who_leaves_while_waiting_takes_nothing(gate, tmp_path):
     first = begun(gate, tmp_path / "made.png")
-    waiting = device.enlarge(slow(), CAT, tmp_path / "never.png", 2)
+    waiting = device.enlarge(slow(), CAT, tmp_path / "never.png", Wish(2))
     assert next(waiting) == device.Waiting(before=1)
     waiting.close()
     gate.open.set()
@@ -80,7 +85,7 @@ def test_who_leaves_while_waiting_takes_nothing(gate, tmp_path):
 
 def test_who_comes_first_is_served_first_and_knows_how_many_are_before(gate, tmp_path):
     first = begun(gate, tmp_path / "0.png")
-    waiting = [device.enlarge(slow(), CAT, tmp_path / f"{n}.png", 2) for n in (1, 2, 3)]
+    waiting = [device.enlarge(slow(), CAT, tmp_path / f"{n}.png", Wish(2)) for n in (1, 2, 3)]
     assert [next(one).before for one in waiting] == [1, 2, 3]
     waiting[1].close()
     assert [next(waiting[n]).before for n in (0, 2)] == [1, 2]
@@ -93,16 +98,12 @@ def test_who_comes_first_is_served_first_and_knows_how_many_are_before(gate, tmp
     assert {file.name for file in tmp_path.iterdir()} == {"0.png", "1.png", "3.png"}
 
 
-def test_an_error_of_a_network_reaches_whoever_asked(tmp_path):
+def test_an_error_of_a_network_reaches_whoever_asked(tmp_path, monkeypatch):
     def broken(*_: object) -> None:
         raise RuntimeError("A kernel failed.")
 
-    hooks = [network.register_forward_pre_hook(broken) for network in slow().networks()]
-    try:
-        with pytest.raises(Exception, match="A kernel failed"):
-            list(device.enlarge(slow(), CAT, tmp_path / "never.png", 2))
-    finally:
-        for hook in hooks:
-            hook.remove()
+    monkeypatch.setattr(Enlargement, "window", broken)
+    with pytest.raises(Exception, match="A kernel failed"):
+        list(device.enlarge(slow(), CAT, tmp_path / "never.png", Wish(2)))
     device.THREAD.submit(int).result()
     assert not device.FREE.locked()
