@@ -30,6 +30,7 @@ except ImportError:
 from caesr import CAEResNet, Upscaler, checkpoint
 from caesr.batch import enlarge_file
 from caesr.blend import blend
+from caesr.page.memory import give_back
 from caesr.page.problems import PROBLEMS, sorry
 from caesr.target import Target
 from caesr.upscale import Progress
@@ -170,8 +171,9 @@ def turn() -> Generator[Waiting]:
 
 
 def release() -> None:
-    """Give the device back, once what it is at has ended."""
+    """Give the device back, once what it is at has ended, and then the memory that it took."""
     THREAD.submit(FREE.release)
+    THREAD.submit(give_back)
 
 
 class Left(Exception):
