@@ -14,7 +14,7 @@ os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / "grad
 import gradio as gr
 
 from caesr.page import api, batch, catalogue, compare, enlarge, invented
-from caesr.page.controls import controls
+from caesr.page.controls import controls, wire
 from caesr.page.leftovers import forget
 from caesr.page.memory import few_arenas
 from caesr.page.words import LABELS, label
@@ -31,7 +31,7 @@ def page() -> gr.Blocks:
         gr.Markdown(label("tagline"))
         with gr.Row():
             with gr.Column(scale=2, min_width=300):
-                chosen = controls(blocks)
+                chosen = controls()
             with gr.Column(scale=4, min_width=300), gr.Tabs(elem_id="tabs"):
                 with gr.Tab(label("tab_enlarge"), id="enlarge"):
                     result = enlarge.tab(chosen)
@@ -43,6 +43,7 @@ def page() -> gr.Blocks:
                     batch.tab(chosen)
                 with gr.Tab(label("tab_zoo"), id="zoo"):
                     catalogue.tab(blocks, chosen, compared)
+        wire(blocks, chosen)
         api.endpoints()
     return blocks.queue(max_size=32)
 

@@ -197,6 +197,21 @@ def test_a_result_too_large_for_a_browser_is_shown_reduced_and_downloaded_whole(
     expect(page.locator("#loupe img")).to_have_count(2, timeout=READY)
 
 
+def test_a_new_picture_lets_go_of_the_result_before_and_never_of_its_own(browser, server, tmp_path):
+    for name, size in (("one", (20, 16)), ("other", (16, 20))):
+        Image.open(CAT).convert("RGB").resize(size).save(tmp_path / f"{name}.png")
+    page = visit(browser, server, locale="en")
+    drop(page, tmp_path / "one.png")
+    enlarge(page, "80 × 64 in")  # done in an instant
+    expect(page.locator("#loupe img")).to_have_count(2, timeout=READY)
+    expect(page.locator("#status")).to_contain_text("80 × 64 in")
+    page.click("#picture button[aria-label='Remove Image']")
+    expect(page.locator("#status")).to_have_text("", timeout=READY)
+    expect(page.locator("#download")).to_be_disabled()
+    drop(page, tmp_path / "other.png")
+    enlarge(page, "64 × 80 in")
+
+
 def test_the_page_speaks_chinese_to_those_who_read_it(browser, server):
     page = visit(browser, server, locale="zh-CN")
     expect(page.locator("#run")).to_have_text("放大")

@@ -42,14 +42,20 @@ class Controls:
     quality: gr.Slider
     metadata: gr.Radio
     example: Any  # the event of an example's choice
+    facts: gr.Markdown
+    about: gr.Markdown
 
-    def when_new(self, fn: Any, inputs: Any, outputs: Any) -> None:
-        """Call a function when the picture is another one, or none.
+    def when_new(self, fn: Any, inputs: Any, outputs: Any, **how: Any) -> None:
+        """Call a function when the picture is another one, or none: after those that were named before.
 
         Not by `change`: as of Gradio 6.31, two of them on the way at once set each other off for ever.
         """
-        self.picture.input(fn, inputs, outputs, **HIDDEN)
-        self.example.then(fn, inputs, outputs, **HIDDEN)
+        self.picture.input(fn, inputs, outputs, **HIDDEN, **how)
+        self.example.then(fn, inputs, outputs, **HIDDEN, **how)
+
+    def clear(self, *values: Any, of: list[Any]) -> None:
+        """Give components these values when the picture is another one: at once, or they would wipe out what is new."""
+        self.when_new(lambda: values, None, of, queue=False)
 
     def chosen(self) -> set[Any]:
         """The components of the settings: what an event takes to know them."""
@@ -65,8 +71,8 @@ def families() -> list[tuple[Any, str]]:
     return [(label(f"family_{name}"), name) for name in dict.fromkeys(zoo.info(name).family for name in zoo.names())]
 
 
-def controls(blocks: gr.Blocks) -> Controls:
-    """Lay the column out and wire it."""
+def controls() -> Controls:
+    """Lay the column out; `wire` comes when the tabs are there."""
     start = Settings()
     image = gr.Image(
         label=label("picture"), type="filepath", image_mode=None, sources=["upload", "clipboard", "webcam"],
@@ -106,23 +112,21 @@ def controls(blocks: gr.Blocks) -> Controls:
         gr.Markdown(label("look_info"))
         across = gr.Slider(0, 100, 50, step=1, label=label("across"), elem_id="across")
         down = gr.Slider(0, 100, 50, step=1, label=label("down"), elem_id="down")
-    found = Controls(
+    return Controls(
         image, across, down, model, kind, scale, size, texture, auto, tile, ensemble, true, format, quality, metadata,
-        examples.load_input_event,
+        examples.load_input_event, facts_of_picture, about_model,
     )  # fmt: skip
-    wire(blocks, found, facts_of_picture, about_model)
-    return found
 
 
-def wire(blocks: gr.Blocks, c: Controls, facts_of_picture: gr.Markdown, about_model: gr.Markdown) -> None:
-    """What follows from what in the column itself."""
+def wire(blocks: gr.Blocks, c: Controls) -> None:
+    """What follows from what in the column itself; of a new picture, after the tabs have let go of the one before."""
 
     def about(values: Values, request: gr.Request) -> tuple[str, str]:
         settings, file = c.settings(values), values[c.picture]
         return facts(file, settings, request), describe(settings, file, request)
 
     told = [getattr(c, name).input for name in SHAPING]
-    how: dict[str, Any] = {"fn": about, "inputs": {c.picture, *c.chosen()}, "outputs": [facts_of_picture, about_model]}
+    how: dict[str, Any] = {"fn": about, "inputs": {c.picture, *c.chosen()}, "outputs": [c.facts, c.about]}
     gr.on([blocks.load, *told], trigger_mode="always_last", **how, **HIDDEN)
     c.model.change(**how, **HIDDEN)  # also where another tab chooses it
     c.when_new(**how)

@@ -30,6 +30,7 @@ except ImportError:
 from caesr import CAEResNet, Upscaler, checkpoint
 from caesr.batch import Wish, enlarge_file
 from caesr.blend import blend
+from caesr.page.memory import give_back
 from caesr.page.problems import PROBLEMS
 from caesr.upscale import Progress
 
@@ -180,8 +181,9 @@ def turn() -> Generator[Waiting]:
 
 
 def release() -> None:
-    """Give the device back, once what it is at has ended."""
+    """Give the device back, once what it is at has ended, and then the memory that it took."""
     THREAD.submit(FREE.release)
+    THREAD.submit(give_back)
 
 
 def watched(steps: Generator[Progress]) -> Iterator[Progress]:

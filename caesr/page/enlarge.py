@@ -68,9 +68,6 @@ def tab(c: Controls) -> gr.DownloadButton:
             raise sorry(error) from error
         return panes([Pane(say(request, "before"), one), Pane(say(request, "after"), other)], request)
 
-    def clear() -> tuple:
-        return "", None, gr.DownloadButton(value=None, interactive=False), "", "", "", ""
-
     running = run.click(
         enlarge_, {c.picture, *c.chosen()}, [so_far, slider, download, status, command, python],
         **device.TURNS, **HIDDEN,
@@ -81,7 +78,8 @@ def tab(c: Controls) -> gr.DownloadButton:
     gr.on([c.across.input, c.down.input], close_up, looked, loupe, trigger_mode="always_last", **HIDDEN)
     c.picture.select(look, c.picture, [c.across, c.down], **HIDDEN).then(close_up, looked, loupe, **HIDDEN)
     cancel.click(None, cancels=running, api_visibility="private")
-    c.when_new(clear, None, [so_far, slider, download, status, loupe, command, python])
+    nothing = gr.update(value=None, interactive=False)
+    c.clear("", None, nothing, "", "", "", "", of=[so_far, slider, download, status, loupe, command, python])
     return download
 
 

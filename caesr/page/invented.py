@@ -74,7 +74,7 @@ def tab(c: Controls, result: gr.DownloadButton) -> None:
     )  # fmt: skip
     stopped(running, so_far)
     stop.click(None, cancels=running, api_visibility="private")
-    c.when_new(lambda: ("", "", None), None, [so_far, verdict, slider])
+    c.clear("", "", None, of=[so_far, verdict, slider])
 
 
 def load(file: str, request: gr.Request | None) -> np.ndarray:
