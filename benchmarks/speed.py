@@ -31,8 +31,6 @@ from networks import Network
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from caesr import CAEResNet, Upscaler
-
 RESULTS = Path(__file__).parent / "results" / "speed.json"
 COMMAND = "python benchmarks/speed.py"
 SIDES = {"cpu": 256, "cuda": 512}
@@ -80,9 +78,6 @@ def on_cpu(chosen: list[Network]) -> list[dict[str, Any]]:
         row |= {"parameters": sum(p.numel() for p in model.parameters())}
         row |= {"kmac_per_pixel": round(kmac(model, x), 1)}  # this pass is the warm-up, too
         rows[network.name], calls[network.name] = row, partial(model, x)
-        if isinstance(model, CAEResNet):  # as the page and the command line have it: tiles, bytes, the faster precision
-            image = x[0].mul(255).byte().permute(1, 2, 0).contiguous().numpy()
-            calls[f"{network.name} shipped"] = partial(Upscaler(model, "cpu"), image, network.scale)
     times = by_turns(calls)
     for network in chosen:
         ms, megapixels = statistics.median(times[network.name]), network.megapixels(side)
@@ -94,8 +89,6 @@ def on_cpu(chosen: list[Network]) -> list[dict[str, Any]]:
             "mb_per_mp": round(alone(network.name) / megapixels, 1),
             **figures(network),
         }
-        if shipped := times.get(f"{network.name} shipped"):
-            rows[network.name] |= {"shipped_ms": round(statistics.median(shipped), 2)}
         print(json.dumps(rows[network.name], ensure_ascii=False), flush=True)
     return list(rows.values())
 

@@ -35,7 +35,7 @@ def table(head: list[str], rows: list[list[object]], note: str) -> str:
 def models() -> str:
     """Every checkpoint, with bicubic as the first line of its scale."""
     quality, speed = results("quality"), results("speed")
-    ms = {row["name"]: f"{row['shipped_ms']:.0f}" for row in speed["networks"] if "shipped_ms" in row}
+    ms = {row["name"]: f"{row['ms']:.0f}" for row in speed["networks"]}
 
     def figures(measured: dict[str, dict[str, float]]) -> list[str]:
         each = [f"{measured[data]['psnr_y']:.2f} / {measured[data]['ssim_y']:.4f}" for data in SETS]
@@ -53,7 +53,7 @@ def models() -> str:
     note = (
         "PSNR and SSIM on Y, LPIPS and DISTS on the first ten of B100: "
         f"`{quality['measured']['command']}`, {quality['measured']['date']}. "
-        f"ms: from array to array, median for a {speed['side']}×{speed['side']} input on {speed['cpu']}: "
+        f"ms: the network alone as PyTorch has it in float32, median for a {speed['side']}×{speed['side']} input on {speed['cpu']}: "
         f"`{speed['command']}`, {speed['date']}, torch {speed['torch']}."
         f"{comparison.disturbed(speed)}"
     )
