@@ -49,6 +49,10 @@ CHECKPOINTS = ("caesr-lite-x4", "caesr-base-x4", "caesr-base-x2")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 PRODUCT = 2048  # rows and columns of the matrices whose product is the ceiling
 ROUNDS = 5
+# A small process between, since the system counts the parent's memory as the child's until that is another program.
+WATCH = """import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"""
 
 
 def photograph(height: int, width: int) -> np.ndarray:
@@ -202,12 +206,9 @@ def memory() -> list[dict[str, Any]]:
             command = [sys.executable, "-m", "caesr", "upscale", str(source), "-o", f"{folder}/large.{kind}"]
             command += ["--model", model, "--scale", "4"]
             began = time.perf_counter()
-            process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
-            _, status, used = os.wait4(process.pid, 0)
-            if status:
-                raise RuntimeError(f"{' '.join(command)} failed.")
+            watched = subprocess.run([sys.executable, "-c", WATCH, *command], cwd=ROOT, capture_output=True, check=True)
             row = {"megapixels": height * width / 1e6, "model": model, "format": kind}
-            row |= {"mebibytes": round(used.ru_maxrss / 1024), "seconds": round(time.perf_counter() - began, 1)}
+            row |= {"mebibytes": round(int(watched.stdout) / 1024), "seconds": round(time.perf_counter() - began, 1)}
             row |= {"written_mb": round(Path(f"{folder}/large.{kind}").stat().st_size / 1e6)}
             print(json.dumps(row), flush=True)
             rows.append(row)

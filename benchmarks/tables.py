@@ -53,7 +53,8 @@ def models() -> str:
     note = (
         "PSNR and SSIM on Y, LPIPS and DISTS on the first ten of B100: "
         f"`{quality['measured']['command']}`, {quality['measured']['date']}. "
-        f"ms: the network alone as PyTorch has it in float32, median for a {speed['side']}×{speed['side']} input on {speed['cpu']}: "
+        "ms: the network alone as PyTorch has it in float32, median for a "
+        f"{speed['side']}×{speed['side']} input on {speed['cpu']}: "
         f"`{speed['command']}`, {speed['date']}, torch {speed['torch']}."
         f"{comparison.disturbed(speed)}"
     )
