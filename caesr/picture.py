@@ -39,6 +39,7 @@ MODES = {1: "greyscale", 2: "greyscale with alpha", 3: "colour", 4: "colour with
 LONGEST_SIDE = {"jpg": 65500, "webp": 16383}  # pixels; the other two hold more than memory does
 METADATA = ("no location", "all", "none")
 PACKING = 3  # of 9, for deflate in PNG and TIFF: files 5 % larger than at the usual 6, written three times as fast
+COUNTED = 30_000_000  # pixels up to which a JPEG gets codes of its own: for them it is held in memory as a whole
 CLASSIC_TIFF = 4_000_000_000  # bytes of pixels; more of them need a BigTIFF
 
 pyvips.block_untrusted_set(True)  # decoders that libvips itself would not show a stranger's file
@@ -331,7 +332,8 @@ def _save(image: Any, path: Path, format: str, quality: int) -> None:
     exif = _field(image, "exif-data")
     target, keep = os.fsencode(path), "icc|exif" if exif else "icc"
     if format == "jpg":
-        image.jpegsave(target, keep=keep, Q=quality, subsample_mode="off", optimize_coding=True)
+        optimised = image.width * image.height <= COUNTED
+        image.jpegsave(target, keep=keep, Q=quality, subsample_mode="off", optimize_coding=optimised)
     elif format == "png":
         image.pngsave(target, keep=keep, filter="paeth", compression=PACKING)
     elif format == "webp" and quality == 100:
