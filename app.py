@@ -16,7 +16,7 @@ import gradio as gr
 from caesr.page import api, batch, catalogue, compare, enlarge, invented
 from caesr.page.controls import controls, wire
 from caesr.page.leftovers import forget
-from caesr.page.memory import few_arenas
+from caesr.page.memory import settle
 from caesr.page.words import LABELS, label
 
 OFTEN, HOUR = 600, 3600  # seconds: how often visitors' files are looked through, and how long they are kept
@@ -50,7 +50,6 @@ def page() -> gr.Blocks:
 
 def main() -> None:
     """Serve the page; GRADIO_SERVER_NAME, GRADIO_SERVER_PORT and GRADIO_ROOT_PATH say where."""
-    few_arenas()
     logging.basicConfig(level=logging.WARNING)
     fonts = [gr.themes.GoogleFont("Source Sans Pro", weights=(400, 700)), "system-ui", "sans-serif"]
     theme = gr.themes.Default(primary_hue="teal", font=fonts).set(  # with the contrast that WCAG's AA asks for
@@ -63,6 +62,7 @@ def main() -> None:
     )
     blocks = page()
     forget(blocks, OFTEN, HOUR)
+    settle()
     blocks.launch(
         theme=theme,
         css=STYLE,

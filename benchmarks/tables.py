@@ -188,17 +188,6 @@ def tiles() -> str:
     return table(head, rows, f"12 megapixels ×2 by `caesr-lite-x2`; counted. {measured(found)}")
 
 
-def backends() -> str:
-    """Milliseconds of other runtimes."""
-    found = results("backends")
-    ways = list(dict.fromkeys(row["way"] for row in found["rows"]))
-    each: dict[str, dict[str, float]] = {}
-    for row in found["rows"]:
-        each.setdefault(f"`{row['checkpoint']}`, {row['height']}×{row['width']}", {})[row["way"]] = row["ms"]
-    rows: list[list[object]] = [[name, *(times[way] for way in ways)] for name, times in each.items()]
-    return table(["ms", *ways], rows, measured(found))
-
-
 def profile() -> str:
     """Which operators take the time."""
     found = results("engine")["profile"]
@@ -240,16 +229,30 @@ def reading() -> str:
     return table(["file", "pixels themselves", "taken at most", "said beforehand"], rows, note)
 
 
+def page() -> str:
+    """What the page holds on to over many jobs, and what one very large picture takes."""
+    found, large = results("page"), results("large")
+    memory, each = found["resident_mib"], found["jobs"] // len(found["resident_mib"])
+    size, megapixels = " × ".join(map(str, large["picture"])), large["picture"][0] * large["picture"][1] / 1e6
+    note = (
+        f"Memory of the page's process. `{found['command']}`, {found['date']}. A JPEG of {size}, {megapixels:.1f} "
+        f"megapixels, becomes {' × '.join(map(str, large['result']))} in {large['seconds']:.0f} s and takes "
+        f"{large['peak_mib']:,} MiB at most: `{large['command']}`, {large['date']}."
+    )
+    head = ["jobs", *(str(each * n) for n in range(1, len(memory) + 1))]
+    return table(head, [["MiB", *(f"{mib:.0f}" for mib in memory)]], note)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "engine": engine,
     "precision": precision,
     "tiles": tiles,
     "profile": profile,
-    "backends": backends,
     "trials": trials,
     "fuzz": fuzz,
     "load": load,
     "reading": reading,
+    "page": page,
     "models": models,
     "worn": worn,
     "peers": lambda: table(*comparison.peers(results("speed"))),

@@ -10,9 +10,9 @@ from tests.conftest import ROOT
 
 THREADS = """
 import ctypes, sys, threading
-from caesr.page.memory import few_arenas
+from caesr.page.memory import settle
 
-few_arenas() if sys.argv[1] == "few" else None
+settle() if sys.argv[1] == "few" else None
 at_once = threading.Barrier(12)
 
 def work():
