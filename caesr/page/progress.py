@@ -38,6 +38,6 @@ def stopped(running: Any, shown: gr.HTML) -> None:
     """Have the line say so when a run ends before its time."""
 
     def say_so(shown: str, request: gr.Request) -> str:
-        return f"<span>{say(request, 'stopped')}</span>" if shown else ""
+        return "<span>" + say(request, "stopped") + "</span>" if shown else ""
 
     running.failure(say_so, shown, shown, api_visibility="private", show_progress="hidden")  # of cancelling, too
