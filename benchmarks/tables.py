@@ -230,16 +230,11 @@ def reading() -> str:
 
 
 def page() -> str:
-    """What the page holds on to over many jobs, and what one very large picture takes."""
-    found, large = results("page"), results("large")
+    """What the page holds on to over many jobs."""
+    found = results("page")
     memory, each = found["resident_mib"], found["jobs"] // len(found["resident_mib"])
-    size, megapixels = " × ".join(map(str, large["picture"])), large["picture"][0] * large["picture"][1] / 1e6
-    note = (
-        f"Memory of the page's process. `{found['command']}`, {found['date']}. A JPEG of {size}, {megapixels:.1f} "
-        f"megapixels, becomes {' × '.join(map(str, large['result']))} in {large['seconds']:.0f} s and takes "
-        f"{large['peak_mib']:,} MiB at most: `{large['command']}`, {large['date']}."
-    )
     head = ["jobs", *(str(each * n) for n in range(1, len(memory) + 1))]
+    note = f"Memory of the page's process. `{found['command']}`, {found['date']}."
     return table(head, [["MiB", *(f"{mib:.0f}" for mib in memory)]], note)
 
 
