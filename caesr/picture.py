@@ -38,7 +38,7 @@ WRITTEN = ("jpg", "png", "webp", "tif")  # not gif, whose 256 colours no enlarge
 MODES = {1: "greyscale", 2: "greyscale with alpha", 3: "colour", 4: "colour with alpha"}
 LONGEST_SIDE = {"jpg": 65500, "webp": 16383}  # pixels; the other two hold more than memory does
 METADATA = ("no location", "all", "none")
-PACKING = 3  # of 9, for deflate in PNG and TIFF: files 5 % larger than at the usual 6, written three times as fast
+PACKING = 3  # of 9, for deflate in PNG and TIFF: at the usual 6 it takes as long as a small network
 COUNTED = 30_000_000  # pixels up to which a JPEG gets codes of its own: for them it is held in memory as a whole
 CLASSIC_TIFF = 4_000_000_000  # bytes of pixels; more of them need a BigTIFF
 

@@ -24,7 +24,7 @@ from caesr.tiles import Range, Window, cuts, halved, scaled
 
 SMALLEST_TILE = 32
 WIDEST = 8192  # pixels that go through a network side by side, where the tile is chosen by itself
-CACHE = 3e6  # bytes of a strip's features that stay near a CPU's cores; measured by benchmarks/engine.py
+CACHE = 3e6  # bytes of a strip's features, which shall stay in a CPU's cache
 LARGEST_SCALE = 8.0
 MOMENT = 1e7  # bytes of a layer's features, of a tile on a CPU
 
@@ -211,9 +211,8 @@ class Upscaler:
         for model in (self.fast[model.config.scale] for model in route):
             row = (min(columns, width) + 2 * model.halo) * before * bytes_of_features(model)
             layers = 2 * sum(model.config.encoder_blocks + model.config.decoder_blocks)
-            features += (
-                2 * layers * row * math.ceil(width / columns)
-            )  # two rows before every convolution, for each column
+            kept = 2 * layers * row  # two rows before every convolution
+            features += kept * math.ceil(width / columns)
             features += 6 * min(cache(self.device), rows * before * row)
             before *= model.config.scale
         return height * width * pixel + strip + tile + features
