@@ -172,6 +172,8 @@ class Enlargement:
     def _mean(self, wanted: Window) -> Tensor:
         """The mean over the symmetries of a window."""
         total = self._steps(0, wanted)
+        if self.symmetries == 1:  # as it is, not copied
+            return total
         for turn in range(1, self.symmetries):
             y = torch.rot90(self._steps(turn, turned(*wanted, *self.larger, turn)), -(turn % 4), (-2, -1))
             total = total + (y.flip(-1) if turn >= 4 else y)

@@ -124,7 +124,7 @@ def network(model: CAEResNet, picture: Rows, columns: Range, strip: float = math
         elif own:
             low = own(first, last, last)
             x = x[..., : low.shape[-1]] + low
-        return spread(x, shuffle)[..., slice(*columns)]
+        return shuffled(x, shuffle)[..., slice(*columns)]
 
     return Rows(picture.height * config.scale, make, shuffle, strip * config.scale)
 
@@ -143,7 +143,7 @@ def for_colours(kernel: Tensor, colours: int) -> Tensor:
     return torch.einsum("oiyx,cd->coidyx", kernel, torch.eye(colours, device=kernel.device)).flatten(0, 1).flatten(1, 2)
 
 
-def spread(x: Tensor, scale: int) -> Tensor:
+def shuffled(x: Tensor, scale: int) -> Tensor:
     """The pixel shuffle of channels in order of place: (1, s·s·C, H, W) -> (1, C, sH, sW)."""
     _, _, height, width = x.shape
     x = x.permute(0, 2, 3, 1).reshape(height, width, scale, -1).transpose(1, 2)
