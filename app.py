@@ -13,7 +13,7 @@ os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / "grad
 
 import gradio as gr
 
-from caesr.page import api, batch, catalogue, compare, enlarge, invented
+from caesr.page import api, batch, catalogue, compare, device, enlarge, invented
 from caesr.page.controls import controls, wire
 from caesr.page.leftovers import forget
 from caesr.page.memory import settle
@@ -45,7 +45,7 @@ def page() -> gr.Blocks:
                     catalogue.tab(blocks, chosen, compared)
         wire(blocks, chosen)
         api.endpoints()
-    return blocks.queue(max_size=32)
+    return blocks.queue(max_size=device.MOST)
 
 
 def main() -> None:

@@ -3,8 +3,8 @@
     python -m benchmarks.load [--minutes 5] [--clients 50] [--leavers 100]
 
 Each has a picture of its own and compares the file that it gets, byte for byte, with what the library makes of it here;
-who is told that the queue is full comes again a second later. Writes benchmarks/results/load.json: answers, how long
-the queue was, the server's memory over time, and how long the device was not free after somebody had left.
+who is told that too many wait comes again a second later. Writes benchmarks/results/load.json: answers, the
+server's memory over time, and how long the device was not free after somebody had left.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.serving import ROOT, Served, served
-from tests.visitors import Errand, errand, leave_in_mid_run, queued, visitor
+from tests.visitors import Errand, errand, leave_in_mid_run, visitor
 
 RESULTS = ROOT / "benchmarks" / "results" / "load.json"
 EXAMPLE = ROOT / "examples" / "cat.png"
@@ -38,7 +38,6 @@ def crowd(page: Served, errands: list[Errand], minutes: float) -> dict[str, Any]
     """All at once, again and again."""
     answers: collections.Counter[str] = collections.Counter()
     seconds: list[float] = []
-    lengths: list[int] = []
     memory: list[float] = []
     clients = [visitor(page.url) for _ in errands]
     began = time.monotonic()
@@ -56,7 +55,6 @@ def crowd(page: Served, errands: list[Errand], minutes: float) -> dict[str, Any]
 
     def watch() -> None:
         while time.monotonic() < end:
-            lengths.append(queued(page.url))
             memory.append(round(resident(page.process), 1))
             time.sleep(5)
 
@@ -73,7 +71,6 @@ def crowd(page: Served, errands: list[Errand], minutes: float) -> dict[str, Any]
         "clients": len(errands),
         "answers": dict(answers),
         "seconds": {"median": round(seconds[len(seconds) // 2], 1), "longest": round(seconds[-1], 1)},
-        "longest_queue": max(lengths),
         "resident_mib": memory,
     }
 

@@ -162,7 +162,7 @@ def load() -> str:
         rows.append([trial, *known, sum(answers.values()), seconds["median"], seconds["longest"], of_memory])
     head = ["programs", "right", "wrong", "busy", "other", "median (s)", "longest (s)", "memory (MiB)"]
     note = (
-        f"Longest queue: {together['longest_queue']}. Seconds: until the right answer. Memory: the server's, first, "
+        "Seconds: until the right answer. Memory: the server's, first, "
         f"half-way, last. Left behind: {len(found['folders_left'])} folders, {found['tracebacks']} tracebacks in the "
         f"log. `{found['command']}`, {found['date']}, on {found['machine']} that {found['others']:g} other processes "
         "wanted, too."

@@ -272,12 +272,13 @@ def test_a_tab_that_is_closed_in_mid_run_frees_the_device(browser, server, tmp_p
     assert Image.open(result).size == (904, 600)
 
 
-def test_a_file_that_is_no_picture_is_answered_in_a_sentence(browser, server, tmp_path):
+@pytest.mark.parametrize(("locale", "words"), [("en", "damaged"), ("zh-CN", "broken.png 已损坏")])
+def test_a_file_that_is_no_picture_is_answered_in_a_sentence(browser, server, tmp_path, locale, words):
     (tmp_path / "broken.png").write_bytes(CAT.read_bytes()[:5000])
-    page = visit(browser, server, locale="en")
+    page = visit(browser, server, locale=locale)
     drop(page, tmp_path / "broken.png")
     page.click("#run")
-    expect(page.locator("body")).to_contain_text("damaged", timeout=READY)
+    expect(page.locator(".toast-body")).to_contain_text(words, timeout=READY)
     page.set_input_files("#picture input[type=file]", CAT)
     expect(page.locator("#facts")).to_contain_text("226 × 150", timeout=READY)
     enlarge(page, "904 × 600")

@@ -1,6 +1,7 @@
 """Training: pairs that fit together, optimizers that do what they say, runs that stop and go on."""
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -157,6 +158,8 @@ def test_losses_have_the_values_of_their_formulas():
     a, b = torch.full((1, 3, 8, 8), 0.5), torch.full((1, 3, 8, 8), 0.7)
     assert LOSSES["l1"](a, b).item() == pytest.approx(0.2)
     assert LOSSES["mse"](a, b).item() == pytest.approx(0.04)
+    halves = torch.cat((a, a)), torch.cat((a, b))  # of two pictures each counts by itself
+    assert LOSSES["psnr"](*halves).item() == pytest.approx(math.log(0.04 * 12 * 255**2 + 1) / 2, rel=1e-5)
     assert LOSSES["charbonnier"](a, b).item() == pytest.approx((0.04 + 1e-6) ** 0.5 - 1e-3)
     # a constant has one coefficient, 0.2·8, among 8·5 complex numbers
     assert LOSSES["fft"](a, b).item() == pytest.approx(1.6 / 80, abs=1e-6)

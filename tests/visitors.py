@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import numpy as np
 from gradio_client import Client, handle_file
-from gradio_client.utils import QueueError
+from gradio_client.exceptions import AppError
 from PIL import Image
 
 from caesr.batch import Wish, enlarge_file
@@ -37,9 +37,9 @@ class Errand:
         """Have the page do it: "right", "wrong", "busy", or what was said instead."""
         try:
             answer = Path(client.predict(handle_file(self.picture), "lite", self.scale, api_name="/upscale"))
-        except QueueError:
-            return "busy"
         except Exception as error:  # to be counted, and said
+            if isinstance(error, AppError) and "waiting here already" in str(error):
+                return "busy"
             return f"{type(error).__name__}: {error}"
         made = answer.read_bytes()
         answer.unlink()
@@ -90,23 +90,27 @@ def leave_in_mid_run(url: str, picture: Path, steps: int = 2, patience: float = 
 
 
 @contextmanager
-def crowded(url: str, picture: Path, most: int = 200) -> Iterator[tuple[int, str]]:
-    """A page that has no room for more: how many calls it took in, and its words for the next one. In the end all
-    leave.
+def crowded(url: str, picture: Path, calls: int) -> Iterator[None]:
+    """So many calls that wait for the device, one of which has it; in the end all leave.
+
+    Raises:
+        AssertionError: one was sent away.
     """
     with httpx.Client(base_url=f"{url}/gradio_api", timeout=120) as http:
         call = long_call(http, picture)
-        try:
-            for taken in range(most):
-                answer = http.post("/queue/join", json=call)
-                if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-                    yield taken, answer.json()["detail"]
-                    return
-                answer.raise_for_status()
-            raise AssertionError(f"The page took in {most} calls and more.")
-        finally:
-            with http.stream("GET", "/queue/data", params={"session_hash": call["session_hash"]}) as stream:
-                next(stream.iter_lines())
+        for _ in range(calls):
+            http.post("/queue/join", json=call).raise_for_status()
+        taken: set[str] = set()
+        with http.stream("GET", "/queue/data", params={"session_hash": call["session_hash"]}) as stream:
+            lines = stream.iter_lines()  # kept, or the connection would be closed with it
+            for line in lines:
+                message = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else {}
+                assert message.get("msg") != "process_completed", message
+                if message.get("msg") == "process_generating":
+                    taken.add(message["event_id"])
+                if len(taken) == calls:
+                    break
+            yield
 
 
 def long_call(http: httpx.Client, picture: Path) -> dict[str, Any]:
@@ -134,8 +138,3 @@ def look_in(url: str, times: int) -> None:
             http.post("/queue/join", json=call).raise_for_status()
             with http.stream("GET", "/queue/data", params={"session_hash": session}) as stream:
                 assert any('"process_completed"' in line for line in stream.iter_lines())
-
-
-def queued(url: str) -> int:
-    """How many wait in Gradio's queue."""
-    return int(httpx.get(f"{url}/gradio_api/queue/status", timeout=30).raise_for_status().json()["queue_size"])

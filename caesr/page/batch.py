@@ -1,5 +1,6 @@
 """The tab Batch: many pictures with one choice of settings; what is done is there whatever becomes of the rest."""
 
+import math
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from caesr.page.problems import PROBLEMS, sorry
 from caesr.page.progress import line, stopped, told
 from caesr.page.settings import Settings
 from caesr.page.viewer import table
-from caesr.page.words import label, say
+from caesr.page.words import label, reason, say
 from caesr.store import Found
 
 STOPPED: set[str] = set()  # sessions whose batch shall end after the tile at hand
@@ -72,14 +73,14 @@ def tab(c: Controls) -> None:
             button = gr.DownloadButton(value=str(packed(rows, home, request)), interactive=True)
             yield "", listed(rows, request), button
         except PROBLEMS as error:
-            raise sorry(error) from error
+            raise sorry(error, request) from error
         finally:
             STOPPED.discard(session)
             shutil.rmtree(home, ignore_errors=True)
 
     running = run.click(
         batch, {*c.chosen(), files, folder, earlier}, [so_far, shown, download],
-        concurrency_limit=4, concurrency_id="batch", **HIDDEN,
+        **device.TURNS, **HIDDEN,
     )  # fmt: skip
     stopped(running, so_far)
     stop.click(end, None, None, api_visibility="private", queue=False)
@@ -131,7 +132,7 @@ def work(rows: list[Row], settings: Settings, session: str, request: gr.Request 
             row.state = "kept"
         else:
             before = f"{n}/{len(rows)} · {row.job.found.name} · "
-            with closing(device.in_turn(attempt(how, row.job, wish))) as steps:  # or the device would stay taken
+            with closing(device.in_turn(attempt(how, row.job, wish), math.inf)) as steps:  # or the device stays taken
                 for step in steps:
                     if isinstance(step, Outcome):
                         row.seconds, row.error = round(step.seconds, 3), step.error
@@ -151,7 +152,11 @@ def listed(rows: list[Row], request: gr.Request | None) -> str:
     """A table, a row a picture."""
     head = [say(request, "file"), say(request, "state"), say(request, "result")]
     texts = [
-        [row.job.found.name, say(request, f"state_{row.state}"), row.result.name if row.result else row.error]
+        [
+            row.job.found.name,
+            say(request, f"state_{row.state}"),
+            row.result.name if row.result else reason(request, row.error),
+        ]
         for row in rows
     ]
     done, failed = sum(row.result is not None for row in rows), sum(row.state == "failed" for row in rows)
@@ -163,7 +168,7 @@ def packed(rows: list[Row], home: Path, request: gr.Request | None) -> Path:
     out = home / "out"
     left, lines = say(request, "state_left"), []
     for row in rows:
-        error = row.error or (left if row.state == "left" else "")
+        error = reason(request, row.error) or (left if row.state == "left" else "")
         result = row.result.relative_to(out).as_posix() if row.result else ""
         lines.append({"name": row.job.found.name, "result": result, "seconds": row.seconds, "error": error})
     said = out / manifest.REPORT

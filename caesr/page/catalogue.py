@@ -36,8 +36,11 @@ def tab(blocks: gr.Blocks, c: Controls, compared: gr.CheckboxGroup) -> None:
     others = gr.State([])
 
     def fetch(name: str, request: gr.Request) -> Iterator[tuple]:
-        for come, size in fetched(name):
-            yield bar(f"{name} · {come / 1e6:.1f} / {size / 1e6:.1f} MB", come, size), "", gr.skip()
+        try:
+            for come, size in fetched(name):
+                yield bar(f"{name} · {come / 1e6:.1f} / {size / 1e6:.1f} MB", come, size), "", gr.skip()
+        except PROBLEMS as error:
+            raise sorry(error, request) from error
         found.cache_clear()  # a family may come from the Hub now, and not from what ships
         yield "", say(request, "is_here", name=name), catalogue(request)
 
@@ -48,7 +51,7 @@ def tab(blocks: gr.Blocks, c: Controls, compared: gr.CheckboxGroup) -> None:
                 raise ValueError(say(request, "no_repo"))
             (first, *_) = Settings(model=repo).how().networks()
         except PROBLEMS as error:
-            raise sorry(error) from error
+            raise sorry(error, request) from error
         others = list(dict.fromkeys([*others, repo]))
         networks = families() + [(one, one) for one in others]
         sentence = say(request, "is_loaded", name=repo, scale=first.config.scale)
@@ -94,7 +97,7 @@ def fetched(name: str) -> Iterator[tuple[float, float]]:
     """Fetch a checkpoint: yields the bytes that have come and all of them, while they come.
 
     Raises:
-        gr.Error: it is not to be had.
+        ZooError, CheckpointError: it is not to be had.
     """
     state: list[tuple[float, float]] = [(0, zoo.info(name).size)]
     failed: list[Exception] = []
@@ -111,4 +114,4 @@ def fetched(name: str) -> Iterator[tuple[float, float]]:
         thread.join(0.2)
         yield state[-1]
     if failed:
-        raise sorry(failed[0]) from failed[0]
+        raise failed[0]

@@ -75,7 +75,7 @@ def tab(c: Controls) -> gr.CheckboxGroup:
                     yield step, gr.skip(), gr.skip()
             yield "", gr.skip(), gr.skip()
         except PROBLEMS as error:
-            raise sorry(error) from error
+            raise sorry(error, request) from error
 
     running = run.click(
         compare_, {c.picture, c.across, c.down, *c.chosen(), models, side, truth}, [so_far, figures, view],

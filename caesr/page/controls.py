@@ -12,7 +12,7 @@ from caesr import picture
 from caesr.page import device
 from caesr.page.problems import PROBLEMS
 from caesr.page.settings import DIAL, FORMATS, KEPT, Settings
-from caesr.page.words import label, say
+from caesr.page.words import label, reason, say
 from caesr.target import KINDS
 from caesr.upscale import LARGEST_SCALE, SMALLEST_TILE, passes
 
@@ -155,7 +155,7 @@ def describe(settings: Settings, file: str | None, request: gr.Request | None) -
         route = [networks[native] for native in passes(networks, settings.target.scale(height, width))]
         copies = [name for folder in how.folders + how.blended if (name := zoo.fell_back(folder))]
     except PROBLEMS as error:
-        return f"⚠️ {error}"
+        return f"⚠️ {reason(request, error)}"
     entry = zoo.entry_of(route[0])
     if len(route) > 1:
         names = " + ".join(name_of(folder, settings) for folder in route)
@@ -187,7 +187,7 @@ def facts(file: str | None, settings: Settings, request: gr.Request | None) -> s
         channels = {mode: n for n, mode in picture.MODES.items()}[found.mode]
         plan = device.plan(settings.how(), found.height, found.width, channels, found.depth, scale)
     except PROBLEMS as error:
-        return f"⚠️ {error}"
+        return f"⚠️ {reason(request, error)}"
     lines = [
         say(
             request, "facts", width=found.width, height=found.height, mode=say(request, found.mode),

@@ -37,7 +37,8 @@ from caesr.upscale import Progress
 Step = TypeVar("Step")
 FREE = threading.Lock()  # one enlargement at a time
 QUEUE: list[object] = []  # who waits for it, in the order in which they came
-TURNS: dict[str, Any] = {"concurrency_limit": 32, "concurrency_id": "device"}  # Gradio lets so many events go on
+MOST = 32  # so many may wait; who comes then is told so at once
+TURNS: dict[str, Any] = {"concurrency_limit": None}  # none waits in Gradio's own queue, where nobody is told anything
 BEGUN = Progress(0, 1, 0.0, 0)  # nothing is there yet
 THREAD = ThreadPoolExecutor(1, "device")  # what is submitted runs after the tile at hand
 LOOK = 0.2  # seconds after which a visitor who has left is noticed
@@ -122,6 +123,10 @@ def networks(folders: tuple[Path, ...], blended: tuple[Path, ...], texture: floa
     return [blend(one, checkpoint.load(other), texture) for one, other in zip(found, blended, strict=True)]
 
 
+class Busy(RuntimeError):
+    """Too many wait already."""
+
+
 @dataclass(frozen=True)
 class Waiting:
     """It is not one's turn yet."""
@@ -129,8 +134,16 @@ class Waiting:
     before: int  # how many come first, with the one whom the device works for
 
 
-def in_turn(steps: Generator[Step]) -> Generator[Step | Waiting]:
-    """Go through the steps of an enlargement once it is its turn."""
+def in_turn(steps: Generator[Step], most: float = MOST) -> Generator[Step | Waiting]:
+    """Go through the steps of an enlargement once it is its turn.
+
+    Args:
+        most: how many may wait already.
+    Raises:
+        Busy: more do.
+    """
+    if len(QUEUE) >= most:
+        raise Busy(f"{len(QUEUE)} pictures are waiting here already. Please come again in a minute.")
     yield from turn()
     try:
         yield from steps

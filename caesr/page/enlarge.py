@@ -65,7 +65,7 @@ def tab(c: Controls) -> gr.DownloadButton:
         try:
             one, other = parts(Path(file), Path(result), values[c.across] / 100, values[c.down] / 100)
         except PROBLEMS as error:
-            raise sorry(error) from error
+            raise sorry(error, request) from error
         return panes([Pane(say(request, "before"), one), Pane(say(request, "after"), other)], request)
 
     running = run.click(
@@ -104,6 +104,6 @@ def work(
         )  # fmt: skip
         yield Done(before, after, target, status)
     except PROBLEMS as error:
-        raise sorry(error) from error
+        raise sorry(error, request) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # gradio keeps its own copy of what was yielded

@@ -64,7 +64,7 @@ def tab(c: Controls, result: gr.DownloadButton) -> None:
                 else:
                     yield told(step, request), gr.skip(), gr.skip()
         except PROBLEMS as error:
-            raise sorry(error) from error
+            raise sorry(error, request) from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

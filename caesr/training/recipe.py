@@ -37,7 +37,7 @@ class Recipe:
     adversary_rate: float = 2e-4  # Adam's rate for the discriminator
     adversary_width: int = 32  # channels of its first level
     pixel_first: float = 0.0  # the first part of the schedule, which minimises the first loss alone
-    finish: float = 0.0  # the last part of the schedule, which minimises mse
+    finish: float = 0.0  # the last part of the schedule, which minimises psnr
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -20,7 +20,7 @@ from caesr.metrics import on_luma
 from caesr.model import CAEResNet
 from caesr.training import start
 from caesr.training.degrade import photo
-from caesr.training.losses import LOSSES, mse
+from caesr.training.losses import LOSSES, psnr
 from caesr.training.objective import Objective
 from caesr.training.optimiser import make_optimiser
 from caesr.training.pictures import Pictures, find, hold_out
@@ -126,7 +126,7 @@ class Run:
     def _pixel_loss(self) -> Callable[[Tensor, Tensor], Tensor] | None:
         """What alone is minimised at the beginning and at the end of the schedule; None between them."""
         if self.progress >= 1 - self.recipe.finish:
-            return mse
+            return psnr
         return LOSSES[next(iter(self.recipe.loss))] if self.progress < self.recipe.pixel_first else None
 
     @torch.no_grad()
