@@ -121,6 +121,7 @@ def test_in_a_batch_one_broken_file_stops_none_of_the_others_and_it_can_be_gone_
     drop(page, made, into="#earlier")
     page.click("#run-batch")
     expect(page.locator("#rows")).to_contain_text("there already", timeout=READY)
+    expect(page.locator("#rows")).to_contain_text("2 of 3 done, 1 failed", timeout=READY)
     assert [row[1] for row in rows(page, "#rows")] == ["there already", "failed", "there already"]
 
 
