@@ -26,9 +26,17 @@ def server(tmp_path_factory) -> Iterator[str]:
     sound(page)
 
 
+@pytest.fixture
+def browser(chromium_at_work: Browser) -> Iterator[Browser]:
+    """Chromium, without a window; what a test has opened is closed, or the pages of all would be at work at once."""
+    yield chromium_at_work
+    for context in chromium_at_work.contexts:
+        context.close()
+
+
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium, without a window."""
+def chromium_at_work() -> Iterator[Browser]:
+    """One for all tests."""
     if not chromium():
         pytest.skip("LEFT OUT: no Chrome or Chromium here, so nobody has looked at the page.")
     with sync_playwright() as playwright:

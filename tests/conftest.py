@@ -16,7 +16,7 @@ os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"  # where nobody answers: no tes
 os.environ["HF_HUB_DISABLE_XET"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 # Fixtures, from files that import huggingface_hub, which reads these variables at once.
-from tests.browsing import browser, server  # noqa: E402, F401
+from tests.browsing import browser, chromium_at_work, server  # noqa: E402, F401
 from tests.small_zoo import bare, cache, files, hub, nets, published, shipped  # noqa: E402, F401
 
 

@@ -80,6 +80,7 @@ for file in (cat, Path("README.md")):
     try:
         run(file, 4)
     except app.gr.Error as error:
+        device.THREAD.submit(int).result()  # it is given back from there
         said.append([error.message, device.FREE.locked(), len(device.spaces.calls)])
 print(json.dumps(said))
 """
