@@ -198,9 +198,7 @@ def test_a_recipe_trains_into_a_checkpoint_that_beats_its_start(photos, recipe, 
     assert "100 %" in capsys.readouterr().out
 
 
-def test_a_finished_checkpoint_is_trained_again_from_its_weights_on_and_its_steps_are_counted_in(
-    photos, recipe, tmp_path
-):
+def test_a_finished_checkpoint_is_trained_again_from_its_weights_on_and_says_so(photos, recipe, tmp_path):
     first = train(read_recipe(recipe), tmp_path / "first", CPU)
     text = recipe.read_text().replace("[model]", "[again]\nsteps = 8\nmuon_rate = 0.0\nadam_rate = 0.0\n[model]")
     recipe.write_text(text)
@@ -210,9 +208,10 @@ def test_a_finished_checkpoint_is_trained_again_from_its_weights_on_and_its_step
     one, other = (checkpoint.load(folder).state_dict() for folder in (first, again))
     assert all(torch.equal(weights, other[name]) for name, weights in one.items())  # its rates are zero
     facts = [checkpoint.read_facts(folder) for folder in (first, again)]
-    assert [each["steps"] for each in facts] == [24, 32]
+    assert [each["steps"] for each in facts] == [24, 8]
+    assert facts[1]["before"] == facts[0]
     train(once_more, again, CPU, resume=True)
-    assert checkpoint.read_facts(again)["steps"] == 32
+    assert checkpoint.read_facts(again)["before"] == facts[0]
     recipe.write_text(text.replace("[8, 16]", "[8, 24]"))
     with pytest.raises(TrainingError, match="another network"):
         train(read_recipe(recipe, again=True), tmp_path / "other", CPU, again=first)

@@ -50,6 +50,15 @@ def test_a_card_without_figures_claims_none():
     assert "Not measured yet." in card_
 
 
+def test_a_card_tells_of_one_run_after_the_other():
+    first = {"steps": 2000, "batch": 16, "patch": 48, "seconds": 600, "device": "2 CPU threads"}
+    then = {"steps": 70, "batch": 8, "patch": 64, "seconds": 120, "device": "2 CPU threads", "before": first}
+    card_ = card.render(zoo.info("caesr-lite-x2"), then)
+    one = "2,000 steps of 16 crops of 48×48 low-resolution pixels in 10 minutes on 2 CPU threads"
+    other = "70 steps of 8 crops of 64×64 low-resolution pixels in 2 minutes on 2 CPU threads"
+    assert f"{one}; then {other}, by `zoo/recipes/caesr-lite-x2.toml`" in card_
+
+
 @pytest.mark.parametrize("name", zoo.names())
 def test_a_checkpoint_loads_and_enlarges(name):
     net = zoo.load(name)

@@ -142,8 +142,15 @@ def trained(entry: Entry, facts: dict) -> str:
     began = "Trained on a CPU alone. " if "CPU" in facts["device"] else ""
     began += f"From the weights of {entry.base_model}. " if entry.base_model else ""
     return (
-        f"{began}{facts['steps']:,} steps of {facts['batch']} crops of {facts['patch']}×{facts['patch']} "
-        f"low-resolution pixels in {facts['seconds'] / 60:.0f} minutes on {facts['device']}, by "
-        f"`zoo/recipes/{entry.name}.toml`, which says the rest: freely licensed photographs and BSDS500's "
-        "training and test pictures, losses, rates."
+        f"{began}{schedule(facts)}, by `zoo/recipes/{entry.name}.toml`, which says the rest: freely licensed "
+        "photographs and BSDS500's training and test pictures, losses, rates."
+    )
+
+
+def schedule(facts: dict) -> str:
+    """How long and on what, of one run after the other."""
+    before = f"{schedule(facts['before'])}; then " if facts.get("before") else ""
+    return (
+        f"{before}{facts['steps']:,} steps of {facts['batch']} crops of {facts['patch']}×{facts['patch']} "
+        f"low-resolution pixels in {facts['seconds'] / 60:.0f} minutes on {facts['device']}"
     )

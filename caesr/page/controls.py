@@ -194,11 +194,16 @@ def facts(file: str | None, settings: Settings, request: gr.Request | None) -> s
             depth=found.depth, profile=f", {found.profile}" if found.profile else "",
             out_width=round(found.width * scale), out_height=round(found.height * scale),
         ),
-        say(request, "plan", tiles=plan.tiles, memory=plan.memory / 1e9, time=duration(plan.seconds, request)),
+        say(request, "plan", tiles=plan.tiles, memory=size_of(plan.memory), time=duration(plan.seconds, request)),
     ]  # fmt: skip
     if found.pages > 1:
         lines.append(say(request, "pages", pages=found.pages))
     return "  \n".join(lines)
+
+
+def size_of(n: float) -> str:
+    """A size to be read at a glance."""
+    return f"{n / 1e9:.1f} GB" if n >= 1e9 else f"{n / 1e6:.0f} MB"
 
 
 def duration(seconds: float | None, request: gr.Request | None) -> str:

@@ -39,7 +39,7 @@ class Run:
     """One run of a recipe: model, its running mean, optimizer, pictures, and how far it has come.
 
     Args:
-        again: a checkpoint that this recipe made: its weights are the first, its steps and seconds are counted in.
+        again: a checkpoint that this recipe made: its weights are the first, and what is known of it is kept.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Run:
     ):
         self.recipe, self.out, self.device = recipe, out, device
         self.step, self.seconds = 0, 0.0
-        self.steps_before, self.seconds_before = 0, 0.0
+        self.before: dict = {}  # facts of the run whose weights were the first
         torch.manual_seed(recipe.seed)
         self.generator = torch.Generator(device).manual_seed(recipe.seed)
         model = CAEResNet(**asdict(recipe.model))
@@ -68,11 +68,10 @@ class Run:
 
     def _take_up(self, model: CAEResNet, again: str | Path) -> None:
         """Begin with the weights of an earlier run of the same recipe."""
-        earlier, facts = checkpoint.load(again), checkpoint.read_facts(checkpoint.folder_of(again))
+        earlier, self.before = checkpoint.load(again), checkpoint.read_facts(checkpoint.folder_of(again))
         if earlier.config != model.config:
             raise TrainingError(f"{again} is another network than {self.recipe.name}'s: it cannot be trained again.")
         model.load_state_dict(earlier.state_dict())
-        self.steps_before, self.seconds_before = facts.get("steps", 0), facts.get("seconds", 0.0)
 
     @property
     def progress(self) -> float:
@@ -153,8 +152,8 @@ class Run:
             "batch": recipe.batch,
             "patch": recipe.patch,
         }
-        facts |= {"steps": self.steps_before + self.step, "seconds": round(self.seconds_before + self.seconds)}
-        facts |= {"device": device_name(self.device)}
+        facts |= {"steps": self.step, "seconds": round(self.seconds), "device": device_name(self.device)}
+        facts |= {"before": self.before} if self.before else {}
         checkpoint.save(self.mean, self.out, **facts)
         tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
         tensors |= {f"mean.{name}": t for name, t in self.mean.state_dict().items()}
@@ -164,7 +163,7 @@ class Run:
             tensors |= {f"adversary.{name}": t for name, t in self.objective.adversary.state().items()}
         tensors |= {"generator": self.generator.get_state()}
         metadata = {"step": str(self.step), "seconds": repr(self.seconds), "recipe": self._recipe_json()}
-        metadata |= {"steps_before": str(self.steps_before), "seconds_before": repr(self.seconds_before)}
+        metadata |= {"before": json.dumps(self.before)}
         contiguous = {name: t.contiguous() for name, t in tensors.items()}
         checkpoint.save_tensors(self.out / RESUME, contiguous, metadata)
 
@@ -194,8 +193,7 @@ class Run:
             self.objective.adversary.load(state)
         self.generator.set_state(tensors["generator"].cpu())
         self.step, self.seconds = int(metadata["step"]), float(metadata["seconds"])
-        self.steps_before = int(metadata.get("steps_before", 0))
-        self.seconds_before = float(metadata.get("seconds_before", 0))
+        self.before = json.loads(metadata.get("before", "{}"))
 
     @staticmethod
     def _defaults() -> dict[str, object]:
