@@ -13,13 +13,14 @@ os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / "grad
 
 import gradio as gr
 
-from caesr.page import api, batch, catalogue, compare, device, enlarge, invented
+from caesr.page import api, batch, catalogue, compare, enlarge, invented
 from caesr.page.controls import controls, wire
 from caesr.page.leftovers import forget
 from caesr.page.memory import settle
 from caesr.page.words import LABELS, label
 
 OFTEN, HOUR = 600, 3600  # seconds: how often visitors' files are looked through, and how long they are kept
+BURST = 256  # calls that may come in one moment; how many wait for the device is bounded in caesr/page/device.py
 SESSIONS = 500  # the last ones, of which Gradio remembers what they saw; by itself it would remember 10,000
 STYLE, SCRIPT = ((Path(__file__).parent / "caesr" / "page" / f"page.{kind}").read_text() for kind in ("css", "js"))
 
@@ -45,7 +46,7 @@ def page() -> gr.Blocks:
                     catalogue.tab(blocks, chosen, compared)
         wire(blocks, chosen)
         api.endpoints()
-    return blocks.queue(max_size=device.MOST)
+    return blocks.queue(max_size=BURST)
 
 
 def main() -> None:
