@@ -238,6 +238,27 @@ def page() -> str:
     return table(head, [["MiB", *(f"{mib:.0f}" for mib in memory)]], note)
 
 
+def large() -> str:
+    """A large photograph through the page."""
+    found = results("large")
+    (width, height), (wide, high) = found["picture"], found["result"]
+    head = ["JPEG of", "becomes", "seconds", "memory before (MiB)", "at most (MiB)"]
+    row = [f"{width}×{height}", f"{wide}×{high}", found["seconds"], found["peak_mib_before"], found["peak_mib"]]
+    return table(head, [row], f"`{found['command']}`, {found['date']}.")
+
+
+def backends() -> str:
+    """Other runtimes beside the engine."""
+    found = results("backends")
+    ways = list(dict.fromkeys(row["way"] for row in found["rows"]))
+    ms = {(row["checkpoint"], row["height"], row["width"], row["way"]): row["ms"] for row in found["rows"]}
+    rows: list[list[object]] = [
+        [f"`{name}`, {width}×{height}", *(f"{ms[name, height, width, way]:.0f}" for way in ways)]
+        for name, height, width in dict.fromkeys(key[:3] for key in ms)
+    ]
+    return table(["ms", *ways], rows, measured(found))
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "engine": engine,
     "precision": precision,
@@ -248,6 +269,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "load": load,
     "reading": reading,
     "page": page,
+    "large": large,
+    "backends": backends,
     "models": models,
     "worn": worn,
     "peers": lambda: table(*comparison.peers(results("speed"))),
