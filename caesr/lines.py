@@ -18,6 +18,21 @@ from caesr.model import Bicubic, CAEResNet, ResidualBlock, stages
 from caesr.tiles import Range
 
 Make = Callable[[int, int], Tensor]  # the first row, and the one behind the last -> (1, C, rows, W)
+Finish = Callable[[Tensor, int, int, Tensor], None]  # the same rows not yet finished, which, and where they shall lie
+
+
+def as_made(x: Tensor, _first: int, _last: int, out: Tensor) -> None:
+    """Rows that are finished: they are only laid where they shall lie."""
+    if out is not x:
+        out.copy_(x)
+
+
+def relu(x: Tensor, _first: int, _last: int, out: Tensor) -> None:
+    """Rows that still want their ReLU."""
+    if x.dtype == out.dtype:
+        torch.clamp_min(x, 0, out=out)
+    else:
+        out.copy_(x.relu_())
 
 
 class Rows:
@@ -28,10 +43,21 @@ class Rows:
         make: makes rows that follow on those it made last; the first time it may begin anywhere.
         step: rows are made in multiples of so many.
         strip: so many at once; more are made one strip after the other.
+        finish: the last operation on what `make` makes. It lays the rows behind those that are held, in one pass over
+            memory instead of two; it may be told to leave them in their place.
+        dtype: of the finished rows; None: as they are made.
     """
 
-    def __init__(self, height: int, make: Make, step: int = 1, strip: float = math.inf):
-        self.height, self.make, self.step = height, make, step
+    def __init__(
+        self,
+        height: int,
+        make: Make,
+        step: int = 1,
+        strip: float = math.inf,
+        finish: Finish = as_made,
+        dtype: torch.dtype | None = None,
+    ):
+        self.height, self.make, self.step, self.finish, self.dtype = height, make, step, finish, dtype
         self.strip = max(step, strip // step * step) if math.isfinite(strip) else strip
         self.readers: list[Reader] = []
         self.first = 0  # of the rows that are held
@@ -45,15 +71,32 @@ class Rows:
     def get(self, first: int, last: int) -> Tensor:
         """Rows that are held, or follow on them."""
         if self.held is None:
-            self.first = end = first // self.step * self.step
-            pieces = []
-        else:
-            end, pieces = self.first + self.held.shape[2], [self.held]
-        while end < last:
-            start, end = end, int(min(self.height, end + self.strip, -(-last // self.step) * self.step))
-            pieces.append(self.make(start, end))
-        self.held = pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=2)
+            self.first = first // self.step * self.step
+        end = self.end
+        behind = min(self.height, -(-last // self.step) * self.step)
+        laid: Tensor | None = None  # the rows that are held, and room for those to come
+        while end < behind:
+            start, end = end, int(min(behind, end + self.strip))
+            x = self.make(start, end)
+            dtype = self.dtype or x.dtype
+            if laid is None and self.held is None and end == behind and dtype == x.dtype:
+                self.finish(x, start, end, x)  # all at once, with nothing before them: they lie well
+                laid = x
+                break
+            if laid is None:
+                shape = (1, x.shape[1], behind - self.first, x.shape[3])
+                laid = torch.empty(shape, dtype=dtype, device=x.device, memory_format=torch.channels_last)
+                if self.held is not None:
+                    laid[:, :, : self.held.shape[2]] = self.held
+            self.finish(x, start, end, laid[:, :, start - self.first : end - self.first])
+        self.held = self.held if laid is None else laid
+        assert self.held is not None
         return self.held[:, :, first - self.first : last - self.first]
+
+    @property
+    def end(self) -> int:
+        """Behind the last row that has been made."""
+        return self.first + (0 if self.held is None else self.held.shape[2])
 
     def release(self) -> None:
         """Let go of the rows that no reader will ask for."""
@@ -72,7 +115,7 @@ class Reader:
     @property
     def made(self) -> int:
         """Behind the last row that has been made."""
-        return self.rows.first + (0 if self.rows.held is None else self.rows.held.shape[2])
+        return self.rows.end
 
     def __call__(self, first: int, last: int, then: int, edge: str = "constant") -> Tensor:
         """Rows, of which some may lie beyond the picture.
@@ -210,9 +253,9 @@ def convolution(source: Rows, layer: nn.Module, dtype: torch.dtype) -> Rows:
 
     def make(first: int, last: int) -> Tensor:
         x = read(first * stride - 1, (last - 1) * stride + 2, last * stride - 1).to(layer.weight.dtype)
-        return F.conv2d(x, layer.weight, layer.bias, stride, (0, 1)).relu_().to(dtype)
+        return F.conv2d(x, layer.weight, layer.bias, stride, (0, 1))
 
-    return Rows(-(-source.height // stride), make)
+    return Rows(-(-source.height // stride), make, finish=relu, dtype=dtype)
 
 
 def blocks(source: Rows, several: Iterable[nn.Module]) -> Rows:
@@ -229,10 +272,12 @@ def residual(source: Rows, block: ResidualBlock) -> Rows:
     skip = source.reader()
 
     def make(first: int, last: int) -> Tensor:
-        x = F.conv2d(read(first - 1, last + 1, last - 1), block.conv2.weight, block.conv2.bias, padding=(0, 1))
-        return x.add_(skip(first, last, last))
+        return F.conv2d(read(first - 1, last + 1, last - 1), block.conv2.weight, block.conv2.bias, padding=(0, 1))
 
-    return Rows(source.height, make)
+    def finish(x: Tensor, first: int, last: int, out: Tensor) -> None:
+        torch.add(x, skip(first, last, last), out=out)
+
+    return Rows(source.height, make, finish=finish)
 
 
 def rising(source: Rows, layer: nn.Module, above: Rows | None, fuse: nn.Module | None) -> Rows:
@@ -243,11 +288,15 @@ def rising(source: Rows, layer: nn.Module, above: Rows | None, fuse: nn.Module |
     def make(first: int, last: int) -> Tensor:
         x = read(first // 2, min(last // 2 + 1, source.height), last // 2)
         x = F.conv_transpose2d(x, layer.weight, layer.bias, 2, 1, 1)  # its last row wants one more below, mostly
-        x = x[:, :, first % 2 : first % 2 + last - first].relu_()
-        if skip is None:
+        x = x[:, :, first % 2 : first % 2 + last - first]
+        if skip is None or fuse is None:
             return x
-        if fuse is None:
-            return x.add_(skip(first, last, last))
-        return fuse(torch.cat((x, skip(first, last, last)), dim=1))
+        return fuse(torch.cat((x.relu_(), skip(first, last, last)), dim=1))
 
-    return Rows(2 * source.height, make)
+    def finish(x: Tensor, first: int, last: int, out: Tensor) -> None:
+        if skip is None:
+            relu(x, first, last, out)
+        else:
+            torch.add(x.relu_(), skip(first, last, last), out=out)
+
+    return Rows(2 * source.height, make, finish=as_made if skip and fuse else finish)

@@ -24,7 +24,7 @@ from caesr.tiles import Range, Window, cuts, halved, scaled
 
 SMALLEST_TILE = 32
 WIDEST = 8192  # pixels that go through a network side by side, where the tile is chosen by itself
-CACHE = 3e6  # bytes of a strip's features, which shall stay in a CPU's cache
+CACHE = 5e6  # bytes of a strip's features, which shall stay in a CPU's cache
 LARGEST_SCALE = 8.0
 MOMENT = 1e7  # bytes of a layer's features, of a tile on a CPU
 

@@ -73,8 +73,8 @@ def test_what_is_held_does_not_grow_with_the_picture():
         nodes: list[Rows] = []
         init = Rows.__init__
 
-        def remembered(self, *args, init=init, nodes=nodes):
-            init(self, *args)
+        def remembered(self, *args, init=init, nodes=nodes, **named):
+            init(self, *args, **named)
             nodes.append(self)
 
         Rows.__init__ = remembered
