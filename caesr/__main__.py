@@ -248,7 +248,8 @@ def compare(options: argparse.Namespace) -> int:
     from caesr import picture
     from caesr.compare import compare, interpolations, sheet
     from caesr.layers import rgb8
-    from caesr.upscale import Upscaler, check_scale
+    from caesr.planning import check_scale
+    from caesr.upscale import Upscaler
     from zoo import info, load_family, names
 
     check_scale(options.scale)

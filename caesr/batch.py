@@ -14,10 +14,12 @@ import numpy as np
 
 from caesr import picture, store
 from caesr.archive import SUFFIXES
+from caesr.decoded import Decoded
+from caesr.planning import check_scale
 from caesr.store import Found
 from caesr.target import Target
 from caesr.unfinished import sweep
-from caesr.upscale import Progress, check_scale
+from caesr.upscale import Progress
 
 NO_PICTURE = "{}: there is no picture in this folder."
 NO_FILE = "{}: there is no such file."
@@ -27,7 +29,7 @@ MOST_REASONS = 50  # said at the end; of a batch, report.csv has all
 class Streams(Protocol):
     """An Upscaler, or what stands for one that is elsewhere."""
 
-    def strips(self, image: np.ndarray, scale: float) -> Iterator[Progress]: ...
+    def strips(self, image: np.ndarray | Decoded, scale: float) -> Iterator[Progress]: ...
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def enlarge_file(upscaler: Streams, source: Path, target: Path, wish: Wish) -> G
     """
     if target.exists() and target.samefile(source):
         raise picture.PictureError(f"{source}: the result would replace the picture itself. Choose another OUT.")
-    original = picture.read(source)
+    original = picture.stream(source)
     height, width = original.pixels.shape[:2]
     scale = wish.target.scale(height, width)
     try:

@@ -21,21 +21,19 @@ Fetch = Callable[[Range, Range], Tensor]  # rows and columns of a layer -> (3, h
 CORRECTIONS = 6  # of back-projection; each leaves about a third of what contradicts the input
 
 
-class NotFinite(ArithmeticError):
-    """A network made something that is no number."""
-
-
 @dataclass(frozen=True)
 class Network:
     """A pass through a network.
 
     Args:
         cache: bytes that a strip's features may take.
+        sums: get the sum of all that is made, which is no number if any of it is none.
     """
 
     model: CAEResNet
     length: Range  # the input's height and width
     cache: float
+    sums: list[Tensor]
 
     def needs(self, made: Range, axis: int) -> Range:
         """What of the input a range of the output depends on."""
@@ -50,8 +48,7 @@ class Network:
 
         def make(first: int, last: int) -> Tensor:
             x = read(first, last, last)
-            if not torch.isfinite(x.sum()):  # before they are clamped to white
-                raise NotFinite
+            self.sums.append(x.sum())  # before they are clamped to white
             return x.clamp(0, 1)
 
         return Rows(made.height, make)
@@ -134,6 +131,7 @@ class Enlargement:
         self.margin = math.ceil(self.corrections * (4 * scale + 4))
         if true_to_input:
             self.down, self.up = Resize(self.larger, size, 1 / scale), Resize(size, self.larger, scale)
+        self.sums: list[Tensor] = []  # what the networks made since this was emptied; no number if any of it was none
         self.plan(route, cache)
 
     def plan(self, route: Sequence[CAEResNet], cache: float) -> None:
@@ -148,12 +146,23 @@ class Enlargement:
         """The steps from a picture of one size to the result."""
         steps: list[Network | Resize] = []
         for model in self.route:
-            steps.append(Network(model, size, self.cache))
+            steps.append(Network(model, size, self.cache, self.sums))
             size = size[0] * model.config.scale, size[1] * model.config.scale
         native = math.prod(model.config.scale for model in self.route)
         if native != self.scale:
             steps.append(Resize(size, larger, self.scale / native))
         return steps
+
+    def oldest(self, row: int) -> int:
+        """The first row of the layer that windows of the result from this row on will ask for, even if begun anew."""
+        if self.symmetries > 1:
+            return 0
+        first = max(0, row - self.margin)
+        needs = [self.up.needs((first, first + 1), 0)[0]] if self.corrections else []
+        rows = first, first + 1
+        for step in reversed(self.chains[0]):
+            rows = step.needs(rows, 0)
+        return min(rows[0], *needs) if needs else rows[0]
 
     def window(self, rows: Range, columns: Range) -> Tensor:
         """A window of the result: (3, rows, columns) in [0, 1]."""

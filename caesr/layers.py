@@ -6,23 +6,29 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from caesr.decoded import Decoded
 
-def to_layers(image: np.ndarray) -> tuple[Tensor, Tensor | None]:
+
+def to_layers(image: np.ndarray, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor | None]:
     """Split an array into colour (3, H, W) and alpha (1, H, W) or None, float32 in [0, 1].
 
     Args:
         image: (H, W) or (H, W, C), uint8 or uint16; C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA.
+        device: where they are wanted. To a GPU they go as bytes, and nobody waits until they are there.
     Raises:
         ValueError: any other shape or type, or a picture without pixels.
     """
     check_picture(image)
     image = image[:, :, None] if image.ndim == 2 else image
-    x = torch.from_numpy(image.astype(np.float32) / np.iinfo(image.dtype).max).permute(2, 0, 1)
+    x = torch.from_numpy(np.require(image, requirements=("C", "W")))
+    if torch.device(device).type == "cuda":
+        x = x.pin_memory()
+    x = x.to(device, non_blocking=True).to(torch.float32).div_(np.iinfo(image.dtype).max).permute(2, 0, 1)
     colours = 1 if image.shape[2] < 3 else 3
     return x[:colours].expand(3, -1, -1), x[colours:] if image.shape[2] in (2, 4) else None
 
 
-def check_picture(image: np.ndarray) -> None:
+def check_picture(image: np.ndarray | Decoded) -> None:
     """Whether an array is a picture.
 
     Raises:
@@ -34,17 +40,25 @@ def check_picture(image: np.ndarray) -> None:
         raise ValueError(f"An image of {image.dtype}: expected uint8 or uint16.")
 
 
-def from_layers(colour: Tensor, alpha: Tensor | None, like: np.ndarray) -> np.ndarray:
-    """The way back: an array with the channels and the type of `like`."""
+def from_layers(colour: Tensor, alpha: Tensor | None, like: np.ndarray, wait: bool = True) -> np.ndarray:
+    """The way back: an array with the channels and the type of `like`.
+
+    Args:
+        wait: False: from a GPU it may come later, as soon as its stream has done what it was given until now.
+    """
     grey = like.ndim == 2 or like.shape[2] < 3
     channels = (1 if grey else 3) + (alpha is not None)
     height, width = colour.shape[-2:]
     image = np.empty((height, width, channels), like.dtype)
+    out = torch.from_numpy(image)
+    if colour.is_cuda:
+        out = torch.empty_like(out, pin_memory=True)
+        image = out.numpy()
     for top in range(0, height, 256):  # strips, so that no second picture of floats is made
         rows = slice(top, top + 256)
         x = colour[:, rows].mean(dim=0, keepdim=True) if grey else colour[:, rows]
         x = x if alpha is None else torch.cat((x, alpha[:, rows]))
-        torch.from_numpy(image[rows]).copy_(x.permute(1, 2, 0).mul(np.iinfo(like.dtype).max).add_(0.5))
+        out[rows].copy_(x.permute(1, 2, 0).mul(np.iinfo(like.dtype).max).add_(0.5), non_blocking=not wait)
     return image[:, :, 0] if like.ndim == 2 else image
 
 

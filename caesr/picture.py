@@ -15,13 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pyvips
 from PIL import ImageCms
 
 from caesr import decoders, tiff_exif
+from caesr.decoded import Decoded
 from caesr.strips import Strips
 from caesr.unfinished import unfinished
 
@@ -54,6 +55,9 @@ def _words(said: Any) -> str:
 pyvips._to_string = pyvips.error._to_string = _words  # of the log and of errors; pyvips's own would raise
 
 
+Pixels = TypeVar("Pixels", bound=np.ndarray | Decoded)
+
+
 class PictureError(ValueError):
     """A picture that cannot be read or written. One sentence: what is wrong, where, what to do."""
 
@@ -72,10 +76,10 @@ class Facts:
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class Picture(Generic[Pixels]):
     """Pixels, and what travels with them: `dataclasses.replace(picture, pixels=...)` keeps it."""
 
-    pixels: np.ndarray  # (H, W, C) uint8 or uint16; C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA
+    pixels: Pixels  # (H, W, C) uint8 or uint16; C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA
     icc: bytes | None = None  # the profile of the colours; None: sRGB
     exif: bytes | None = None  # as stored, but saying upright, and without the thumbnail
     dpi: float = 72.0  # dots per inch in print; a density that `exif` names comes before this one
@@ -96,7 +100,7 @@ def inspect(path: str | os.PathLike[str]) -> Facts:
     return _open(Path(path))[1]
 
 
-def read(path: str | os.PathLike[str], max_pixels: int | None = None) -> Picture:
+def read(path: str | os.PathLike[str], max_pixels: int | None = None) -> Picture[np.ndarray]:
     """Read the first page of a file, upright.
 
     Palettes become RGB; 1, 2 and 4 bits become 8; a transparent colour becomes alpha; CMYK and Lab
@@ -110,6 +114,15 @@ def read(path: str | os.PathLike[str], max_pixels: int | None = None) -> Picture
 
     Raises:
         PictureError: as for `inspect`; also over the limit, or cut short.
+    """
+    way = stream(path, max_pixels)
+    return Picture(way.pixels[:, :], way.icc, way.exif, way.dpi)
+
+
+def stream(path: str | os.PathLike[str], max_pixels: int | None = None) -> Picture[Decoded]:
+    """As `read`, but the pixels are decoded when they are asked for; that a file is cut short is found out then.
+
+    A picture that is turned, as its file says, is decoded at once: its first row is the last that a file has.
     """
     path = Path(path)
     image, facts = _open(path)
@@ -136,10 +149,19 @@ def read(path: str | os.PathLike[str], max_pixels: int | None = None) -> Picture
             image, icc = image.colourspace("rgb16"), None
         if _field(image, "orientation", 1) != 1:  # files are decoded from top to bottom, only once
             image = image.copy_memory().autorot()
-        pixels = image.numpy().reshape(facts.height, facts.width, -1)
+
+    dtype, region = np.dtype(np.uint8 if image.format == "uchar" else np.uint16), pyvips.Region.new(image)
+
+    def rows(first: int, last: int) -> np.ndarray:
+        with _damage(path):
+            if last - first == facts.height:
+                return image.numpy().reshape(last, facts.width, -1)  # of which a region would make copies
+            pixels = region.fetch(0, first, facts.width, last - first)
+            return np.frombuffer(pixels, dtype).reshape(last - first, facts.width, -1)
+
     return Picture(
-        pixels=pixels,
-        icc=_fitting(icc, pixels.shape[2]),
+        pixels=Decoded((facts.height, facts.width, image.bands), dtype, rows),
+        icc=_fitting(icc, image.bands),
         exif=_edited(exif, dpi, keep_location=True) if exif else None,
         dpi=dpi,
     )

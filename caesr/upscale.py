@@ -1,12 +1,11 @@
 """Upscaler: picture in, larger picture out. Page, API, command line and evaluation all come through here."""
 
-import itertools
 import logging
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -15,18 +14,14 @@ from PIL import Image
 from torch import Tensor
 
 from caesr.checkpoint import CheckpointError
-from caesr.enlargement import Enlargement, Fetch, NotFinite, bytes_of_features
+from caesr.decoded import Decoded
+from caesr.enlargement import Enlargement, Fetch, bytes_of_features
 from caesr.layers import bleed, check_picture, from_layers, pil_array, to_layers
 from caesr.lines import prepared
-from caesr.machine import choose_device, choose_precision, free_memory, out_of_memory
+from caesr.machine import choose_device, choose_precision, out_of_memory
 from caesr.model import CAEResNet
+from caesr.planning import SMALLEST_TILE, WIDEST, cache, check_memory, choose_tile, passes
 from caesr.tiles import Range, Window, cuts, halved, scaled
-
-SMALLEST_TILE = 32
-WIDEST = 8192  # pixels that go through a network side by side, where the tile is chosen by itself
-CACHE = 5e6  # bytes of a strip's features, which shall stay in a CPU's cache
-LARGEST_SCALE = 8.0
-MOMENT = 1e7  # bytes of a layer's features, of a tile on a CPU
 
 log = logging.getLogger("caesr.upscale")
 
@@ -78,6 +73,7 @@ class Upscaler:
         self.device = choose_device(device)
         self.tile, self.symmetries, self.true_to_input = tile, 8 if ensemble else 1, true_to_input
         self.asked, self.precision = precision, choose_precision(precision, self.device)
+        self.ahead = 1 if self.device.type == "cuda" else 0  # tiles that the device has begun before one is fetched
         self.models: dict[int, CAEResNet] = {}
         self.fast: dict[int, CAEResNet] = {}  # the same, computing in that precision
         for m in sorted(models, key=lambda m: m.config.scale):
@@ -120,60 +116,82 @@ class Upscaler:
             yield replace(progress, strip=None)
         yield replace(progress, strip=None, result=result)
 
-    def strips(self, image: np.ndarray, scale: float = 4.0) -> Iterator[Progress]:
+    def strips(self, image: np.ndarray | Decoded, scale: float = 4.0) -> Iterator[Progress]:
         """As `stream`, but the result comes in strips from the top down, and nobody holds the whole of it.
 
+        On a GPU the next tile is computed while one is fetched and written, and what comes after is decoded.
+
         Args:
-            image: an array as `__call__` takes it.
+            image: an array as `__call__` takes it, or a file that is decoded while it is enlarged.
             scale: likewise.
+        Raises:
+            ValueError: as `__call__`; also if memory does not hold a strip.
         """
-        route = self.route(scale)
-        colour, alpha = self._layers(image, route, scale)
-        windows = self.windows(image.shape[0], image.shape[1], scale)
-        height = max(seen[1] - seen[0] for ((seen, _), *_) in windows)
-        layers = 2 if isinstance(alpha, Enlargement) else 1
-        clock = _Clock(sum(map(len, windows)) * layers, round(height / scale))
-        for row in windows:
-            rows = row[0][0]
-            strip = np.empty((rows[1] - rows[0], round(image.shape[1] * scale), *image.shape[2:]), image.dtype)
-            for _, columns in row:
-                y, grey = self._window(colour, rows, columns, clock), None
-                if isinstance(alpha, Enlargement):
-                    yield clock.tick()
-                    grey = self._window(alpha, rows, columns, clock).mean(dim=0, keepdim=True)
-                elif alpha is not None:
-                    grey = torch.full_like(y[:1], alpha)
-                strip[:, slice(*columns)] = from_layers(y, grey, like=image)
-                yield clock.tick(strip if columns is row[-1][1] else None)
-
-    def _layers(
-        self, image: np.ndarray, route: Sequence[CAEResNet], scale: float
-    ) -> tuple[Enlargement, Enlargement | float | None]:
-        """The enlargements of colour and of alpha; of alpha its only value, or None where there is none."""
-
-        def enlargement(fetch: Fetch) -> Enlargement:
-            size = image.shape[0], image.shape[1]
-            networks = [self.fast[model.config.scale] for model in route]
-            return Enlargement(fetch, size, networks, scale, self.symmetries, self.true_to_input, cache(self.device))
-
-        def window(layer: int, rows: Range, columns: Range) -> Tensor:
-            found = to_layers(image[slice(*rows), slice(*columns)])[layer]
-            assert found is not None
-            return found.expand(3, -1, -1).to(self.device)
-
         check_picture(image)
+        width, whole = image.shape[1], self.symmetries > 1 or image.shape[-1] in (2, 4)
+        if isinstance(image, Decoded) and whole:  # it is looked at all over: turned, or for what is transparent
+            image = image[:, :]
+        windows, larger = self.windows(image.shape[0], width, scale), round(width * scale)
+        height = max(rows[1] - rows[0] for ((rows, _), *_) in windows)
+        check_memory((height, larger), 3 * image.dtype.itemsize * math.prod(image.shape[2:]))
+        layers, alpha = self._layers(image, scale)
+        clock = _Clock(sum(map(len, windows)) * len(layers), round(height / scale))
+
+        def tiles() -> Iterator[_Tile]:
+            begun: deque[_Tile] = deque()
+            for row, behind in zip(windows, [*[windows[0]] * self.ahead, *windows], strict=False):
+                if isinstance(image, Decoded):
+                    image.forget(min(layer.enlargement.oldest(behind[0][0][0]) for layer in layers))
+                for window in row:
+                    for layer in layers:
+                        begun.append(self._begin(layer, window, clock))
+                        while len(begun) > self.ahead:
+                            yield self._end(begun.popleft(), clock)
+            while begun:
+                yield self._end(begun.popleft(), clock)
+
+        coming = tiles()
+        for row in windows:
+            strip = np.empty((row[0][0][1] - row[0][0][0], larger, *(*image.shape, 1)[2:][:1]), image.dtype)
+            if alpha is not None:
+                strip[:, :, -1] = alpha
+            for place in range(len(row) * len(layers)):
+                tile = next(coming)
+                strip[:, slice(*tile.window[1]), tile.layer.channels] = tile.pixels
+                ready = place == len(row) * len(layers) - 1
+                yield clock.tick((strip if image.ndim == 3 else strip[:, :, 0]) if ready else None)
+
+    def _layers(self, image: np.ndarray | Decoded, scale: float) -> tuple[list["_Layer"], int | None]:
+        """What is enlarged: the colours, and alpha unless it has one value, which is the second that is returned."""
+        route = [self.fast[model.config.scale] for model in self.route(scale)]
+        colours = slice(0, 1 if (*image.shape, 1)[2] < 3 else 3)
+
+        def layer(fetch: Fetch, channels: slice) -> _Layer:
+            size = image.shape[0], image.shape[1]
+            way = Enlargement(fetch, size, route, scale, self.symmetries, self.true_to_input, cache(self.device))
+            return _Layer(way, channels, np.empty((1, 1, channels.stop or 1), image.dtype))
+
+        def colour(rows: Range, columns: Range) -> Tensor:
+            return to_layers(image[slice(*rows), slice(*columns)], self.device)[0]
+
         if image.ndim == 2 or image.shape[2] in (1, 3):
-            return enlargement(partial(window, 0)), None
+            return [layer(colour, colours)], None
+        assert isinstance(image, np.ndarray)
         stored = image[:, :, -1]
         if (stored == stored[0, 0]).all():
-            return enlargement(partial(window, 0)), float(stored[0, 0]) / float(np.iinfo(image.dtype).max)
+            return [layer(colour, colours)], int(stored[0, 0])
+
+        def alpha(rows: Range, columns: Range) -> Tensor:
+            return to_layers(stored[slice(*rows), slice(*columns)], self.device)[0]
+
         if stored.all():
-            return enlargement(partial(window, 0)), enlargement(partial(window, 1))
+            return [layer(colour, colours), layer(alpha, slice(-1, None))], None
         filled = bleed(*to_layers(image))  # type: ignore[arg-type]  # there is an alpha
-        return (
-            enlargement(lambda rows, columns: filled[:, slice(*rows), slice(*columns)].to(self.device)),
-            enlargement(partial(window, 1)),
-        )
+
+        def surroundings(rows: Range, columns: Range) -> Tensor:
+            return filled[:, slice(*rows), slice(*columns)].to(self.device)
+
+        return [layer(surroundings, colours), layer(alpha, slice(-1, None))], None
 
     def route(self, scale: float) -> list[CAEResNet]:
         """The model of each pass: one if its native scale reaches `scale`, else two that do together.
@@ -236,15 +254,38 @@ class Upscaler:
         return max(route[0].stride, side**2 // columns), columns  # nothing is computed twice between rows of tiles
 
     @torch.inference_mode()
+    def _begin(self, layer: "_Layer", window: Window, clock: "_Clock") -> "_Tile":
+        """Have a tile of a layer computed; on a GPU it is under way when this returns."""
+        way = layer.enlargement
+        way.sums.clear()
+        y = self._window(way, *window, clock)
+        pixels, sums = from_layers(y, None, layer.like, wait=False), sum(way.sums, start=y.new_zeros(()))
+        if self.device.type != "cuda":
+            return _Tile(layer, window, way.route, pixels, sums)
+        total = torch.empty_like(sums, device="cpu", pin_memory=True).copy_(sums, non_blocking=True)
+        there = torch.cuda.Event()
+        there.record(torch.cuda.current_stream(self.device))
+        return _Tile(layer, window, way.route, pixels, total, there)
+
+    def _end(self, tile: "_Tile", clock: "_Clock") -> "_Tile":
+        """Wait for a tile, and see whether it is one of numbers; else it and those begun since are made in float32.
+
+        Raises:
+            CheckpointError: it was made in float32.
+        """
+        if tile.there is not None:
+            tile.there.synchronize()
+        if torch.isfinite(tile.sum) and tile.route is tile.layer.enlargement.route:
+            return tile
+        self._exactly(tile)
+        return self._end(self._begin(tile.layer, tile.window, clock), clock)
+
     def _window(self, enlargement: Enlargement, rows: Range, columns: Range, clock: "_Clock") -> Tensor:
         """A window of a result; in halves where memory runs out, and so from then on."""
         height, width = rows[1] - rows[0], columns[1] - columns[0]
         if max(height, width) <= clock.largest:
             try:
                 return enlargement.window(rows, columns)
-            except NotFinite:
-                self._exactly(enlargement)
-                return self._window(enlargement, rows, columns, clock)
             except RuntimeError as error:
                 if not out_of_memory(error) or max(height, width) <= SMALLEST_TILE:
                     raise
@@ -258,45 +299,43 @@ class Upscaler:
             halves = [self._window(enlargement, rows, half, clock) for half in halved(columns)]
         return torch.cat(halves, dim=1 if height >= width else 2)
 
-    def _exactly(self, enlargement: Enlargement) -> None:
-        """From now on compute in float32.
+    def _exactly(self, tile: "_Tile") -> None:
+        """From now on compute in float32, for a tile was made of no numbers.
 
         Raises:
-            CheckpointError: so it was done already.
+            CheckpointError: it was made in float32.
         """
-        exact = [self.models[model.config.scale] for model in enlargement.route]
-        if all(one is other for one, other in zip(exact, enlargement.route, strict=True)):
+        way = tile.layer.enlargement
+        if way.route is not tile.route:  # it is so already, on account of the tile before
+            return
+        exact = [self.models[model.config.scale] for model in tile.route]
+        if all(one is other for one, other in zip(exact, tile.route, strict=True)):
             raise CheckpointError(
                 "The network makes no numbers of this picture: its weights are broken. Fetch it anew."
             )
-        log.warning("%s does not hold what the network makes of this picture: it goes on in float32.", self.precision)
-        enlargement.plan(exact, enlargement.cache)
+        log.warning("%s does not hold what the network makes: it goes on in float32.", self.precision)
+        way.plan(exact, way.cache)
 
 
-def passes(natives: Iterable[int], scale: float) -> tuple[int, ...]:
-    """The native scale of each pass: the next one that reaches `scale`, else the two that do with the least excess.
+@dataclass(frozen=True)
+class _Layer:
+    """The colours of a picture, or its alpha."""
 
-    Raises:
-        ValueError: as `Upscaler.route`.
-    """
-    check_scale(scale)
-    natives = sorted(natives)
-    ways: list[tuple[int, ...]] = [(native,) for native in natives]
-    ways += list(itertools.combinations_with_replacement(natives, 2))
-    ways = [way for way in ways if math.prod(way) >= scale]
-    if not ways:
-        raise ValueError(f"scale={scale}: two passes of this model reach {natives[-1] ** 2} at most.")
-    return min(ways, key=lambda way: (len(way), math.prod(way)))
+    enlargement: Enlargement
+    channels: slice  # where they lie in the picture
+    like: np.ndarray  # (1, 1, C) of the type that they have there
 
 
-def check_scale(scale: float) -> None:
-    """Whether there can be such a scale.
+@dataclass(frozen=True)
+class _Tile:
+    """A window of a layer of the result, perhaps on its way from a GPU."""
 
-    Raises:
-        ValueError: it is out of bounds.
-    """
-    if not 1 <= scale <= LARGEST_SCALE:  # NaN fails too
-        raise ValueError(f"scale={scale}: choose from 1 to {LARGEST_SCALE:g}.")
+    layer: _Layer
+    window: Window
+    route: Sequence[CAEResNet]  # which made it
+    pixels: np.ndarray
+    sum: Tensor  # of what the networks made; no number if any of it is none
+    there: torch.cuda.Event | None = None  # when it has come
 
 
 class _Clock:
@@ -310,39 +349,3 @@ class _Clock:
         self.done += 1
         left = (time.monotonic() - self.began) / self.done * (self.total - self.done)
         return Progress(self.done, self.total, left, self.tile, strip)
-
-
-def check_memory(size: Range, pixel: int) -> None:
-    """Refuse a result that this machine cannot hold, before it is begun.
-
-    Args:
-        size: its height and width.
-        pixel: bytes of one of its pixels.
-    Raises:
-        ValueError: it takes more than the free memory.
-    """
-    need, free = math.prod(size) * pixel, free_memory()
-    if need > free:
-        raise ValueError(
-            f"The result of {size[1]} x {size[0]} pixels takes {need / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB "
-            "are free. Choose a smaller scale or a smaller picture."
-        )
-
-
-def cache(device: torch.device) -> float:
-    """Bytes that a strip's features may take: on a GPU a tile goes through the network at once."""
-    return CACHE if device.type == "cpu" else math.inf
-
-
-def choose_tile(model: CAEResNet, device: torch.device) -> int:
-    """A side in low-res pixels, 128 to 1024.
-
-    On a GPU as large as half of the free memory allows, on a CPU a quarter, and there it shall take a moment only:
-    progress shows, and a run stops when told.
-    """
-    pixel = 6 * bytes_of_features(model) + 4 * 4 * 3 * model.config.scale**2  # and the result in floats, some times
-    if device.type == "cuda":
-        area = torch.cuda.mem_get_info(device)[0] / 2 / pixel
-    else:
-        area = min(free_memory() / 4 / pixel, MOMENT / bytes_of_features(model))  # which grow with the work
-    return int(min(1024, max(128, math.sqrt(area) // 64 * 64)))

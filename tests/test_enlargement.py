@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from caesr import CAEResNet, Upscaler
 from caesr.enlargement import Enlargement
+from caesr.planning import SMALLEST_TILE
 from caesr.tiles import turned
-from caesr.upscale import SMALLEST_TILE
 from tests.conftest import small
 
 FAMILY = [small(scale) for scale in (2, 3, 4)]

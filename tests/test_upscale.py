@@ -13,8 +13,8 @@ from caesr.enlargement import Enlargement
 from caesr.invention import contradiction
 from caesr.layers import bleed
 from caesr.machine import choose_device, free_in_group
+from caesr.planning import SMALLEST_TILE, choose_tile
 from caesr.resize import resize_image
-from caesr.upscale import SMALLEST_TILE, choose_tile
 from tests.conftest import small
 
 SIDE = st.integers(1, 150)
@@ -201,7 +201,7 @@ def test_in_a_container_its_own_limit_counts(tmp_path):
 def test_with_little_memory_left_tiles_are_small(monkeypatch):
     model = zoo.load("caesr-base-x4")
     plenty = choose_tile(model, torch.device("cpu"))
-    monkeypatch.setattr("caesr.upscale.free_memory", lambda: 3e7)
+    monkeypatch.setattr("caesr.planning.free_memory", lambda: 3e7)
     assert choose_tile(model, torch.device("cpu")) == 128 < plenty
 
 

@@ -13,8 +13,8 @@ from caesr.page import device
 from caesr.page.problems import PROBLEMS
 from caesr.page.settings import DIAL, FORMATS, KEPT, Settings
 from caesr.page.words import label, reason, say
+from caesr.planning import LARGEST_SCALE, SMALLEST_TILE, passes
 from caesr.target import KINDS
-from caesr.upscale import LARGEST_SCALE, SMALLEST_TILE, passes
 
 EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").glob("*.png"))
 Values = Mapping[Any, Any]  # of the components that an event takes

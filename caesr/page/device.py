@@ -30,6 +30,7 @@ except ImportError:
 from caesr import CAEResNet, Upscaler, checkpoint
 from caesr.batch import Wish, enlarge_file
 from caesr.blend import blend
+from caesr.decoded import Decoded
 from caesr.page.memory import give_back
 from caesr.page.problems import PROBLEMS
 from caesr.upscale import Progress
@@ -76,7 +77,7 @@ class How:
         """Read once."""
         return networks(self.folders, self.blended, self.texture)
 
-    def strips(self, image: np.ndarray, scale: float) -> Iterator[Progress]:
+    def strips(self, image: np.ndarray | Decoded, scale: float) -> Iterator[Progress]:
         """`Upscaler.strips`, wherever the device is; while a tile is made, the progress so far again and again.
 
         Raises:
@@ -84,6 +85,8 @@ class How:
         """
         if not spaces:
             self.networks()  # so that reading them does not count as pace
+        elif isinstance(image, Decoded):
+            image = image[:, :]  # a decoder does not go into another process
         began = time.monotonic()
         try:
             yield from watched(on_device(self, image, scale))
@@ -220,7 +223,7 @@ def watched(steps: Generator[Progress]) -> Iterator[Progress]:
         THREAD.submit(steps.close)  # after the tile at hand; nobody waits for that
 
 
-def work(how: How, image: np.ndarray, scale: float) -> Generator[Progress]:
+def work(how: How, image: np.ndarray | Decoded, scale: float) -> Generator[Progress]:
     """What runs where the device is."""
     try:
         yield from how.upscaler().strips(image, scale)
@@ -228,7 +231,7 @@ def work(how: How, image: np.ndarray, scale: float) -> Generator[Progress]:
         raise gr.Error(str(error)) from error  # of any other error ZeroGPU passes on the name only
 
 
-def seconds(how: How, image: np.ndarray, scale: float) -> float:
+def seconds(how: How, image: np.ndarray | Decoded, scale: float) -> float:
     """How long `work` may take on ZeroGPU, which wants to know before it lends the GPU: so much a tile."""
     side = 1024 if how.tile == "auto" else int(how.tile)
     height, width = image.shape[:2]
