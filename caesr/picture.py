@@ -8,7 +8,6 @@ JPEG, PNG, WebP and TIFF, and GIF to be read, all through libvips. A file is rec
 and no decoder but these five ever sees one. For a profile's name there is Pillow.
 """
 
-import io
 import os
 import re
 from collections.abc import Iterator
@@ -19,10 +18,10 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pyvips
-from PIL import ImageCms
 
 from caesr import decoders, tiff_exif
 from caesr.decoded import Decoded
+from caesr.metadata import edited, fitting, profile_name
 from caesr.strips import Strips
 from caesr.unfinished import unfinished
 
@@ -161,8 +160,8 @@ def stream(path: str | os.PathLike[str], max_pixels: int | None = None) -> Pictu
 
     return Picture(
         pixels=Decoded((facts.height, facts.width, image.bands), dtype, rows),
-        icc=_fitting(icc, image.bands),
-        exif=_edited(exif, dpi, keep_location=True) if exif else None,
+        icc=fitting(icc, image.bands),
+        exif=edited(exif, dpi, keep_location=True) if exif else None,
         dpi=dpi,
     )
 
@@ -298,7 +297,7 @@ def _open(path: Path) -> tuple[Any, Facts]:
         mode=MODES[channels],
         depth=depth,
         format=format,
-        profile=_profile_name(icc) if icc else None,
+        profile=profile_name(icc) if icc else None,
         pages=pages,
     )
 
@@ -340,12 +339,12 @@ def _image(image: Any, picture: Picture, format: str, metadata: str) -> Any:
         deep = False
     space = ("grey16" if deep else "b-w") if grey else ("rgb16" if deep else "srgb")
     image = image.copy(interpretation=space, xres=picture.dpi / 25.4, yres=picture.dpi / 25.4)
-    if icc := _fitting(picture.icc, channels):
+    if icc := fitting(picture.icc, channels):
         image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
         if format == "webp" and grey:  # it holds no grey, so neither the profile of one
             image = image.icc_transform("srgb", embedded=True)
     if picture.exif and metadata != "none":
-        exif = _edited(picture.exif, picture.dpi, keep_location=metadata == "all")
+        exif = edited(picture.exif, picture.dpi, keep_location=metadata == "all")
         image.set_type(pyvips.GValue.blob_type, "exif-data", exif)
     return image
 
@@ -368,42 +367,3 @@ def _save(image: Any, path: Path, format: str, quality: int) -> None:
         image.tiffsave(target, keep=keep, bigtiff=size > CLASSIC_TIFF, **smaller)
         if exif and size <= CLASSIC_TIFF:
             tiff_exif.add(path, exif, image.width, image.height)
-
-
-# --- profile and EXIF ---------------------------------------------------------------------------
-
-
-def _profile_name(icc: bytes) -> str | None:
-    for text in re.finditer(rb"mluc\0{4}(....)", icc, re.DOTALL):  # translations of 12 bytes each: lcms takes memory
-        if 12 * int.from_bytes(text[1]) > len(icc):  # for as many as are claimed
-            return None
-    try:
-        return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(icc))).strip()
-    except (OSError, ImageCms.PyCMSError):
-        return None
-
-
-def _fitting(icc: bytes | None, channels: int) -> bytes | None:
-    """The profile if it is sound and of the kind of the pixels, without what may follow its end."""
-    if not icc or icc[16:20] != (b"GRAY" if channels <= 2 else b"RGB "):
-        return None
-    icc = icc[: int.from_bytes(icc[:4])]
-    whole = len(icc) == int.from_bytes(icc[:4]) and (len(icc) % 4 == 0 or icc[8] < 4)
-    return icc if whole and _profile_name(icc) is not None else None
-
-
-def _edited(exif: bytes, dpi: float, keep_location: bool) -> bytes:
-    """EXIF that says upright, without its thumbnail and, unless wanted, without the location.
-
-    libvips edits EXIF only on its way through a file, so a PNG of one pixel carries it.
-    """
-    pixel = pyvips.Image.black(1, 1).copy(xres=dpi / 25.4, yres=dpi / 25.4)
-    pixel.set_type(pyvips.GValue.blob_type, "exif-data", exif)
-    pixel = pyvips.Image.pngload_buffer(pixel.pngsave_buffer(keep="exif")).copy()
-    for field in pixel.get_fields():
-        thumbnail = field.startswith("exif-ifd1-") or field == "jpeg-thumbnail-data"
-        location = field.startswith("exif-ifd3-")
-        if thumbnail or (location and not keep_location):
-            pixel.remove(field)
-    pixel.set_type(pyvips.GValue.gint_type, "orientation", 1)
-    return pyvips.Image.pngload_buffer(pixel.pngsave_buffer(keep="exif")).get("exif-data")
