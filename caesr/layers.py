@@ -8,6 +8,8 @@ from torch.nn import functional as F
 
 from caesr.decoded import Decoded
 
+STRIP = 256  # rows that are floats at once; an even number
+
 
 def to_layers(image: np.ndarray, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor | None]:
     """Split an array into colour (3, H, W) and alpha (1, H, W) or None, float32 in [0, 1].
@@ -54,8 +56,8 @@ def from_layers(colour: Tensor, alpha: Tensor | None, like: np.ndarray, wait: bo
     if colour.is_cuda:
         out = torch.empty_like(out, pin_memory=True)
         image = out.numpy()
-    for top in range(0, height, 256):  # strips, so that no second picture of floats is made
-        rows = slice(top, top + 256)
+    for top in range(0, height, STRIP):  # so that no second picture of floats is made
+        rows = slice(top, top + STRIP)
         x = colour[:, rows].mean(dim=0, keepdim=True) if grey else colour[:, rows]
         x = x if alpha is None else torch.cat((x, alpha[:, rows]))
         out[rows].copy_(x.permute(1, 2, 0).mul(np.iinfo(like.dtype).max).add_(0.5), non_blocking=not wait)
@@ -67,7 +69,7 @@ def rgb8(image: np.ndarray) -> np.ndarray:
     return from_layers(to_layers(image)[0], None, like=np.empty((1, 1, 3), np.uint8))
 
 
-def bleed(colour: Tensor, alpha: Tensor) -> Tensor:
+def bleed(image: np.ndarray) -> np.ndarray:
     """Give fully transparent pixels the colour of their surroundings.
 
     Their stored colour is arbitrary, often black, and an enlarger would mix it into the edge as a
@@ -75,15 +77,32 @@ def bleed(colour: Tensor, alpha: Tensor) -> Tensor:
     from the first smaller one that knows a colour there (push-pull, Gortler et al. 1996).
 
     Args:
-        colour: (3, H, W) in [0, 1].
-        alpha: (1, H, W) in [0, 1].
+        image: (H, W, 2 or 4), uint8 or uint16; alpha last.
     Returns:
-        (3, H, W); where alpha > 0 unchanged.
+        (H, W, 1 or 3), the colours; where alpha > 0 unchanged.
     """
-    visible = (alpha > 0).to(colour.dtype)
-    if bool(visible.all()) or not bool(visible.any()):
-        return colour
-    return _fill((colour * visible)[None], visible[None])[0]
+    filled, holes = image[:, :, :-1].copy(), image[:, :, -1] == 0
+    if not holes.any() or holes.all():
+        return filled
+    strips = [slice(top, top + STRIP) for top in range(0, len(image), STRIP)]
+    half = []
+    for rows in strips:
+        colour, alpha = to_layers(image[rows])
+        assert alpha is not None
+        both = torch.cat((colour, torch.ones_like(alpha))) * (alpha > 0)
+        half.append(F.avg_pool2d(both[None], 2, ceil_mode=True))
+    small = torch.cat(half, dim=2)
+    coarse = _fill(small[:, :3], small[:, 3:])
+    for rows in strips:
+        if holes[rows].any():
+            at = torch.arange(len(image))[rows]
+            place = ((at + 0.5) * coarse.shape[2] / len(image) - 0.5).clamp(min=0)  # as `interpolate` has it
+            above, share = place.long(), (place % 1)[:, None]
+            below = (above + 1).clamp(max=coarse.shape[2] - 1)
+            y = coarse[:, :, above] * (1 - share) + coarse[:, :, below] * share
+            y = F.interpolate(y, size=(len(at), image.shape[1]), mode="bilinear")[0]
+            filled[rows][holes[rows]] = from_layers(y, None, like=filled)[holes[rows]]
+    return filled
 
 
 def _fill(colour: Tensor, visible: Tensor) -> Tensor:

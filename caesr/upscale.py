@@ -184,14 +184,9 @@ class Upscaler:
         def alpha(rows: Range, columns: Range) -> Tensor:
             return to_layers(stored[slice(*rows), slice(*columns)], self.device)[0]
 
-        if stored.all():
-            return [layer(colour, colours), layer(alpha, slice(-1, None))], None
-        filled = bleed(*to_layers(image))  # type: ignore[arg-type]  # there is an alpha
-
-        def surroundings(rows: Range, columns: Range) -> Tensor:
-            return filled[:, slice(*rows), slice(*columns)].to(self.device)
-
-        return [layer(surroundings, colours), layer(alpha, slice(-1, None))], None
+        if not stored.all():
+            image = bleed(image)  # which `colour` sees from now on
+        return [layer(colour, colours), layer(alpha, slice(-1, None))], None
 
     def route(self, scale: float) -> list[CAEResNet]:
         """The model of each pass: one if its native scale reaches `scale`, else two that do together.

@@ -137,12 +137,28 @@ def test_black_behind_a_transparent_area_leaves_no_dark_fringe():
 
 
 def test_hidden_colours_are_filled_from_the_nearest_visible_ones():
-    colour, alpha = torch.zeros(3, 16, 16), torch.zeros(1, 16, 16)
-    colour[0, :, :4], alpha[:, :, :4] = 1.0, 0.5
-    filled = bleed(colour, alpha)
-    assert torch.equal(filled[:, :, :4], colour[:, :, :4])
-    assert filled[0].min() > 0.99
-    assert filled[1:].max() == 0
+    image = np.zeros((16, 16, 4), np.uint8)
+    image[:, :4] = 255, 3, 0, 128
+    image[:, 4:, :3] = 77
+    filled = bleed(image)
+    assert np.array_equal(filled[:, :4], image[:, :4, :3])
+    assert filled[:, 4:, 0].min() >= 254
+    assert filled[:, 4:, 1].max() <= 4
+    assert filled[:, 4:, 2].max() == 0
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 700), st.integers(1, 30), st.sampled_from([2, 4]), st.floats(0, 1))
+def test_in_strips_hidden_colours_are_filled_as_at_once(height, width, channels, share):
+    random = np.random.default_rng(height)
+    image = random.integers(0, 256, (height, width, channels), dtype=np.uint8)
+    image[..., -1] *= random.random((height, width)) < share
+    parts = bleed(image)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("caesr.layers.STRIP", 1000)
+        assert np.abs(bleed(image).astype(int) - parts).max() <= 1
+    shown = image[..., -1] > 0
+    assert np.array_equal(parts[shown], image[shown][:, :-1])
 
 
 def test_progress_counts_tiles_up_to_the_result(family, photograph):
@@ -186,6 +202,12 @@ def test_what_the_machine_cannot_hold_is_refused_before_it_is_tried(family):
     immense = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (10**6, 10**6, 3))  # takes no memory itself
     with pytest.raises(ValueError, match=r"8000000 x 8000000 pixels takes 192000\.0 GB"):
         Upscaler(family, "cpu")(immense, 8)
+
+
+def test_so_is_a_strip_that_memory_does_not_hold(family, monkeypatch):
+    monkeypatch.setattr("caesr.planning.free_memory", lambda: 1e6)
+    with pytest.raises(ValueError, match="80000 x 4 pixels takes"):
+        next(Upscaler(family, "cpu").strips(np.zeros((1, 20_000, 3), np.uint8), 4))
 
 
 def test_in_a_container_its_own_limit_counts(tmp_path):
