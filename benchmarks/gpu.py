@@ -1,6 +1,6 @@
 """What the engine does on a GPU, from array to array: output a second, and how near that comes to a matrix product.
 
-    python benchmarks/gpu.py [--device cuda] [--side 4096] [--out benchmarks/results/gpu.json]
+    python benchmarks/gpu.py [NAME …] [--device cuda] [--side 4096] [--out benchmarks/results/gpu.json]
 
 lite and base as they are in the zoo, and the architecture of `large` with random weights, each ×4 in bfloat16 and
 float32; every enlargement is measured between two matrix products of the same type, the median of five counts. Wants
@@ -49,6 +49,7 @@ def work(model: CAEResNet) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", default=NAMES, metavar="NAME")
     parser.add_argument("--device", choices=PRODUCTS, default="cuda")
     parser.add_argument("--side", type=int, default=4096, help="of the picture, in pixels")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "gpu.json")
@@ -66,7 +67,7 @@ def main() -> None:
     times = -(-options.side // min(part.shape[:2]))
     image = np.tile(part, (times, times, 1))[: options.side, : options.side]
     rows, size = [], PRODUCTS[options.device]
-    for name in NAMES:
+    for name in options.names:
         model = network(name)
         flops, scale = work(model), model.config.scale
         for precision in ("bfloat16", "float32"):

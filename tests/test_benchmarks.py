@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import subprocess
 import sys
 
 import pytest
@@ -112,3 +113,21 @@ def test_where_ours_stand_is_computed():
     assert "Of the 3 peers with a published figure, ours reach 2 (peer, late)." in comparison.standing(
         {"networks": rows}
     )
+
+
+def test_what_a_gpu_will_be_measured_with_runs(tmp_path):
+    command = [
+        sys.executable,
+        "benchmarks/gpu.py",
+        "caesr-lite-x4",
+        "--device",
+        "cpu",
+        "--side",
+        "40",
+        "--out",
+        tmp_path / "gpu.json",
+    ]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    found = json.loads((tmp_path / "gpu.json").read_text())["networks"]
+    assert len(found) == 2
+    assert all(row["tflops"] > 0 and row["ceiling_tflops"] > 0 for row in found)
