@@ -26,13 +26,13 @@ def joined(upscaler: Upscaler, image: np.ndarray | Decoded, scale: float) -> np.
     return np.concatenate([step.strip for step in steps if step.strip is not None])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
-    st.integers(1, 300),
-    st.integers(1, 60),
+    st.integers(1, 150),
+    st.integers(1, 40),
     st.integers(1, 4),
     st.one_of(st.just("auto"), st.integers(32, 150)),
-    st.floats(1, 6),
+    st.floats(1, 5),
     st.booleans(),
     st.booleans(),
 )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,9 @@ def upscale(*arguments: object, code: str | None = None) -> subprocess.Popen[str
 def caesr(verb: str, *arguments: object, code: str | None = None) -> subprocess.Popen[str]:
     way = ["-c", code] if code else ["-m", "caesr"]
     command = [sys.executable, *way, verb, *map(str, arguments), "--device", "cpu"]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    heard = None if sys.platform == "win32" else partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    # where the tests run in the background of a shell it would be ignored
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT, preexec_fn=heard)
 
 
 def inputs(folder: Path, *names: str) -> Path:

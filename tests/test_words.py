@@ -42,7 +42,8 @@ def test_every_word_is_said_somewhere():
 
 # What the page calls; the library's other modules speak to the command line only.
 SPEAKERS = [
-    *("archive", "batch", "blend", "checkpoint", "compare", "perceptual", "picture", "target", "upscale"),
+    *("archive", "batch", "blend", "checkpoint", "compare", "perceptual", "picture", "planning", "target"),
+    "upscale",
     *("page/api", "page/device", "page/settings", "../zoo/catalogue", "../zoo/client", "../zoo/dial", "../zoo/hub"),
 ]
 OURS = ("not (H, W, 1 to 4)", "catalogue.json:", "{} is not caesr-FAMILY")  # faults of our own, not a visitor's
