@@ -16,10 +16,10 @@ from caesr import picture, store
 from caesr.archive import SUFFIXES
 from caesr.decoded import Decoded
 from caesr.planning import check_scale
+from caesr.progress import Progress
 from caesr.store import Found
 from caesr.target import Target
 from caesr.unfinished import sweep
-from caesr.upscale import Progress
 
 NO_PICTURE = "{}: there is no picture in this folder."
 NO_FILE = "{}: there is no such file."

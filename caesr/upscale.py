@@ -2,7 +2,6 @@
 
 import logging
 import math
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,23 +20,12 @@ from caesr.lines import prepared
 from caesr.machine import choose_device, choose_precision, out_of_memory
 from caesr.model import CAEResNet
 from caesr.planning import SMALLEST_TILE, WIDEST, cache, check_memory, choose_tile, passes
+from caesr.progress import Clock, Progress
 from caesr.tiles import Range, Window, cuts, halved, scaled
 
 log = logging.getLogger("caesr.upscale")
 
 Picture = TypeVar("Picture", np.ndarray, Image.Image)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far an enlargement has come."""
-
-    done: int  # tiles
-    total: int
-    seconds_left: float
-    tile: int  # side in low-res pixels
-    strip: np.ndarray | None = None  # of `Upscaler.strips`: the rows of the result that this tile completes
-    result: np.ndarray | None = None
 
 
 class Upscaler:
@@ -135,7 +123,7 @@ class Upscaler:
         height = max(rows[1] - rows[0] for ((rows, _), *_) in windows)
         check_memory((height, larger), 3 * image.dtype.itemsize * math.prod(image.shape[2:]))
         layers, alpha = self._layers(image, scale)
-        clock = _Clock(sum(map(len, windows)) * len(layers), round(height / scale))
+        clock = Clock(sum(map(len, windows)) * len(layers), round(height / scale))
 
         def tiles() -> Iterator[_Tile]:
             begun: deque[_Tile] = deque()
@@ -249,7 +237,7 @@ class Upscaler:
         return max(route[0].stride, side**2 // columns), columns  # nothing is computed twice between rows of tiles
 
     @torch.inference_mode()
-    def _begin(self, layer: "_Layer", window: Window, clock: "_Clock") -> "_Tile":
+    def _begin(self, layer: "_Layer", window: Window, clock: Clock) -> "_Tile":
         """Have a tile of a layer computed; on a GPU it is under way when this returns."""
         way = layer.enlargement
         way.sums.clear()
@@ -262,7 +250,7 @@ class Upscaler:
         there.record(torch.cuda.current_stream(self.device))
         return _Tile(layer, window, way.route, pixels, total, there)
 
-    def _end(self, tile: "_Tile", clock: "_Clock") -> "_Tile":
+    def _end(self, tile: "_Tile", clock: Clock) -> "_Tile":
         """Wait for a tile, and see whether it is one of numbers; else it and those begun since are made in float32.
 
         Raises:
@@ -275,7 +263,7 @@ class Upscaler:
         self._exactly(tile)
         return self._end(self._begin(tile.layer, tile.window, clock), clock)
 
-    def _window(self, enlargement: Enlargement, rows: Range, columns: Range, clock: "_Clock") -> Tensor:
+    def _window(self, enlargement: Enlargement, rows: Range, columns: Range, clock: Clock) -> Tensor:
         """A window of a result; in halves where memory runs out, and so from then on."""
         height, width = rows[1] - rows[0], columns[1] - columns[0]
         if max(height, width) <= clock.largest:
@@ -331,16 +319,3 @@ class _Tile:
     pixels: np.ndarray
     sum: Tensor  # of what the networks made; no number if any of it is none
     there: torch.cuda.Event | None = None  # when it has come
-
-
-class _Clock:
-    """Counts tiles, guesses how long the rest will take, and remembers how large a window memory allows."""
-
-    def __init__(self, total: int, tile: int):
-        self.done, self.total, self.tile, self.began = 0, total, tile, time.monotonic()
-        self.largest = math.inf
-
-    def tick(self, strip: np.ndarray | None = None) -> Progress:
-        self.done += 1
-        left = (time.monotonic() - self.began) / self.done * (self.total - self.done)
-        return Progress(self.done, self.total, left, self.tile, strip)

@@ -33,7 +33,7 @@ from caesr.blend import blend
 from caesr.decoded import Decoded
 from caesr.page.memory import give_back
 from caesr.page.problems import PROBLEMS
-from caesr.upscale import Progress
+from caesr.progress import Progress
 
 Step = TypeVar("Step")
 FREE = threading.Lock()  # one enlargement at a time
