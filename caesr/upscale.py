@@ -116,12 +116,12 @@ class Upscaler:
             ValueError: as `__call__`; also if memory does not hold a strip.
         """
         check_picture(image)
-        width, whole = image.shape[1], self.symmetries > 1 or image.shape[-1] in (2, 4)
-        if isinstance(image, Decoded) and whole:  # it is looked at all over: turned, or for what is transparent
-            image = image[:, :]
+        width, channels = image.shape[1], (*image.shape, 1)[2]
+        if isinstance(image, Decoded) and (self.symmetries > 1 or channels in (2, 4)):
+            image = image[:, :]  # it is looked at all over: turned, or for what is transparent
         windows, larger = self.windows(image.shape[0], width, scale), round(width * scale)
         height = max(rows[1] - rows[0] for ((rows, _), *_) in windows)
-        check_memory((height, larger), 3 * image.dtype.itemsize * math.prod(image.shape[2:]))
+        check_memory((height, larger), 3 * image.dtype.itemsize * channels)
         layers, alpha = self._layers(image, scale)
         clock = Clock(sum(map(len, windows)) * len(layers), round(height / scale))
 
@@ -140,14 +140,15 @@ class Upscaler:
 
         coming = tiles()
         for row in windows:
-            strip = np.empty((row[0][0][1] - row[0][0][0], larger, *(*image.shape, 1)[2:][:1]), image.dtype)
+            (first, last), _ = row[0]
+            strip = np.empty((last - first, larger, channels), image.dtype)
             if alpha is not None:
                 strip[:, :, -1] = alpha
-            for place in range(len(row) * len(layers)):
+            for left in reversed(range(len(row) * len(layers))):
                 tile = next(coming)
                 strip[:, slice(*tile.window[1]), tile.layer.channels] = tile.pixels
-                ready = place == len(row) * len(layers) - 1
-                yield clock.tick((strip if image.ndim == 3 else strip[:, :, 0]) if ready else None)
+                ready = strip if image.ndim == 3 else strip[:, :, 0]
+                yield clock.tick(None if left else ready)
 
     def _layers(self, image: np.ndarray | Decoded, scale: float) -> tuple[list["_Layer"], int | None]:
         """What is enlarged: the colours, and alpha unless it has one value, which is the second that is returned."""
