@@ -49,7 +49,7 @@ class Network:
         def make(first: int, last: int) -> Tensor:
             x = read(first, last, last)
             self.sums.append(x.sum())  # before they are clamped to white
-            return x.clamp(0, 1)
+            return x.clamp_(0, 1)  # nobody else holds these rows
 
         return Rows(made.height, make)
 

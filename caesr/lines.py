@@ -72,22 +72,22 @@ class Rows:
         """Rows that are held, or follow on them."""
         if self.held is None:
             self.first = first // self.step * self.step
-        end = self.end
+        held, end = self.held if self.held is not None and self.held.shape[2] else None, self.end
         behind = min(self.height, -(-last // self.step) * self.step)
         laid: Tensor | None = None  # the rows that are held, and room for those to come
         while end < behind:
             start, end = end, int(min(behind, end + self.strip))
             x = self.make(start, end)
             dtype = self.dtype or x.dtype
-            if laid is None and self.held is None and end == behind and dtype == x.dtype:
+            if laid is None and held is None and end == behind and dtype == x.dtype:
                 self.finish(x, start, end, x)  # all at once, with nothing before them: they lie well
                 laid = x
                 break
             if laid is None:
                 shape = (1, x.shape[1], behind - self.first, x.shape[3])
                 laid = torch.empty(shape, dtype=dtype, device=x.device, memory_format=torch.channels_last)
-                if self.held is not None:
-                    laid[:, :, : self.held.shape[2]] = self.held
+                if held is not None:
+                    laid[:, :, : held.shape[2]] = held
             self.finish(x, start, end, laid[:, :, start - self.first : end - self.first])
         self.held = self.held if laid is None else laid
         assert self.held is not None
@@ -146,7 +146,7 @@ def network(model: CAEResNet, picture: Rows, columns: Range, strip: float = math
         rows of (1, C, n, columns), float32, not clamped.
     """
     config = model.config
-    pre = config.scale if config.upsampling == "pre" else 1
+    pre, height = config.scale if config.upsampling == "pre" else 1, picture.height * config.scale
     shuffle = config.scale // pre
     enlarged = larger(picture, model.bicubic, strip) if pre > 1 else picture
     y = body(model, enlarged)
@@ -157,8 +157,8 @@ def network(model: CAEResNet, picture: Rows, columns: Range, strip: float = math
     bias = None if head.bias is None else by_place(head.bias, shuffle)
     cubic = by_place(for_colours(model.bicubic.kernel, config.out_channels), shuffle) if own and shuffle > 1 else None
 
-    def make(first: int, last: int) -> Tensor:
-        first, last = first // shuffle, last // shuffle
+    def strip_of(first: int, last: int) -> Tensor:
+        """Before the shuffle."""
         x = F.conv2d(read(first - 1, last + 1, last - 1).to(weight.dtype), weight, bias, padding=(0, 1)).float()
         if own and cubic is not None:
             low = own(first - 2, last + 2, last - 2, "replicate")
@@ -167,9 +167,18 @@ def network(model: CAEResNet, picture: Rows, columns: Range, strip: float = math
         elif own:
             low = own(first, last, last)
             x = x[..., : low.shape[-1]] + low
-        return shuffled(x, shuffle)[..., slice(*columns)]
+        return x
 
-    return Rows(picture.height * config.scale, make, shuffle, strip * config.scale)
+    def make(first: int, last: int) -> Tensor:
+        shape, at_once = (1, config.out_channels, last - first, columns[1] - columns[0]), int(min(height, strip * pre))
+        out = torch.empty(shape, device=weight.device, memory_format=torch.channels_last)
+        for start in range(first // shuffle, last // shuffle, at_once):
+            end = min(last // shuffle, start + at_once)
+            rows = out[:, :, start * shuffle - first : end * shuffle - first]
+            shuffle_into(rows, strip_of(start, end), shuffle, columns)
+        return out
+
+    return Rows(height, make, shuffle)
 
 
 def by_place(values: Tensor, scale: int) -> Tensor:
@@ -186,11 +195,14 @@ def for_colours(kernel: Tensor, colours: int) -> Tensor:
     return torch.einsum("oiyx,cd->coidyx", kernel, torch.eye(colours, device=kernel.device)).flatten(0, 1).flatten(1, 2)
 
 
-def shuffled(x: Tensor, scale: int) -> Tensor:
-    """The pixel shuffle of channels in order of place: (1, s·s·C, H, W) -> (1, C, sH, sW)."""
+def shuffle_into(out: Tensor, x: Tensor, scale: int, columns: Range) -> None:
+    """The pixel shuffle of channels in order of place: (1, s·s·C, H, W) -> columns of (1, C, sH, sW)."""
     _, _, height, width = x.shape
     x = x.permute(0, 2, 3, 1).reshape(height, width, scale, -1).transpose(1, 2)
-    return x.reshape(1, scale * height, scale * width, -1).permute(0, 3, 1, 2)
+    if columns == (0, scale * width):  # all of them: at once to where they shall lie
+        out.permute(0, 2, 3, 1).view(x.shape).copy_(x)
+    else:
+        out.copy_(x.reshape(1, scale * height, scale * width, -1).permute(0, 3, 1, 2)[..., slice(*columns)])
 
 
 def prepared(model: CAEResNet, dtype: torch.dtype) -> CAEResNet:
