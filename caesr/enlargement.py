@@ -158,11 +158,11 @@ class Enlargement:
         if self.symmetries > 1:
             return 0
         first = max(0, row - self.margin)
-        needs = [self.up.needs((first, first + 1), 0)[0]] if self.corrections else []
         rows = first, first + 1
+        corrected = self.up.needs(rows, 0)[0] if self.corrections else first
         for step in reversed(self.chains[0]):
             rows = step.needs(rows, 0)
-        return min(rows[0], *needs) if needs else rows[0]
+        return min(rows[0], corrected)
 
     def window(self, rows: Range, columns: Range) -> Tensor:
         """A window of the result: (3, rows, columns) in [0, 1]."""

@@ -157,8 +157,8 @@ def network(model: CAEResNet, picture: Rows, columns: Range, strip: float = math
     bias = None if head.bias is None else by_place(head.bias, shuffle)
     cubic = by_place(for_colours(model.bicubic.kernel, config.out_channels), shuffle) if own and shuffle > 1 else None
 
-    def strip_of(first: int, last: int) -> Tensor:
-        """Before the shuffle."""
+    def unshuffled(first: int, last: int) -> Tensor:
+        """Rows as the head makes them: a pixel's places are channels."""
         x = F.conv2d(read(first - 1, last + 1, last - 1).to(weight.dtype), weight, bias, padding=(0, 1)).float()
         if own and cubic is not None:
             low = own(first - 2, last + 2, last - 2, "replicate")
@@ -175,7 +175,7 @@ def network(model: CAEResNet, picture: Rows, columns: Range, strip: float = math
         for start in range(first // shuffle, last // shuffle, at_once):
             end = min(last // shuffle, start + at_once)
             rows = out[:, :, start * shuffle - first : end * shuffle - first]
-            shuffle_into(rows, strip_of(start, end), shuffle, columns)
+            shuffle_into(rows, unshuffled(start, end), shuffle, columns)
         return out
 
     return Rows(height, make, shuffle)
