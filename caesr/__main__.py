@@ -103,10 +103,18 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("recipe", type=Path, help="zoo/recipes/NAME.toml")
     verb.add_argument("--out", type=Path, required=True, help="the folder to write")
     verb.add_argument("--resume", action="store_true", help="go on where OUT stopped")
-    verb.add_argument("--again", metavar="MODEL", help="train a finished checkpoint once more, by the recipe's [again]")
-    verb.add_argument("--minutes", type=number(float, 0), help="length of the schedule instead of the recipe's")
     verb.add_argument(
-        "--pause-after", type=number(float, 0), metavar="MINUTES", help="save and stop then, to be resumed"
+        "--continue", dest="source", metavar="MODEL", help="go on from a checkpoint of the same network, into OUT"
+    )
+    verb.add_argument(
+        "--minutes", type=number(float, 0), help="of training at constant rates (default: until Ctrl-C or SIGTERM)"
+    )
+    verb.add_argument(
+        "--cool-down",
+        type=number(float, 0),
+        metavar="MINUTES",
+        help="then let the rates fall to zero and write the checkpoint to publish into OUT/cooled; "
+        "without --minutes at once",
     )
     device(verb)
     verb.set_defaults(run=train)
@@ -319,11 +327,12 @@ def train(options: argparse.Namespace) -> int:
     """Train a recipe; needs torch, numpy, pillow and safetensors, nothing else."""
     from caesr.machine import choose_device
     from caesr.training.recipe import read_recipe
-    from caesr.training.train import train
+    from caesr.training.train import Span, train
 
     where = choose_device(options.device)
-    recipe = read_recipe(options.recipe, options.minutes, where.type, options.again is not None)
-    train(recipe, options.out, where, options.resume, options.pause_after, again=options.again)
+    recipe = read_recipe(options.recipe, where.type)
+    length, cool_down = (m and Span(minutes=m) for m in (options.minutes, options.cool_down))
+    train(recipe, options.out, where, resume=options.resume, source=options.source, length=length, cool_down=cool_down)
     return 0
 
 

@@ -1,10 +1,9 @@
-"""How alike two pictures look to a network that knows photographs: LPIPS and DISTS, and the features for training.
+"""Perceptual distances LPIPS and DISTS, and the frozen networks whose features they compare.
 
-The networks are AlexNet's and VGG16's convolutions, trained on ImageNet. Their weights are not the project's: they
-lie in $CAESR_DATA/features, and only training and evaluation need them.
+The networks are the convolutions of AlexNet, VGG16 and SqueezeNet 1.1, trained on ImageNet. Their weights are not the
+project's: they lie in $CAESR_DATA/features, and only training and evaluation need them.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+SQUEEZENET = (3, 4, 6, 7, 9, 10, 11, 12)  # places of the fire modules; the resolution halves before 3, 6 and 9
 VGG16 = (2, 2, 3, 3, 3)  # convolutions of each stage; between the stages the resolution halves
 ALEXNET = ((4, 2), (1, 2), (1, 1), (1, 1), (1, 1))  # stride and padding of each convolution
 
@@ -33,17 +33,19 @@ class L2Pool(nn.Module):
 
 
 class VGG16Features(nn.Module):
-    """The end of each of VGG16's five stages, before or after its ReLU.
+    """The end of each of VGG16's five stages, after its last ReLU.
 
     Args:
         folder: holds vgg16_features.safetensors.
         pool: "max" as VGG was trained, or "l2" as DISTS has it.
-        relu: whether features are taken after the stage's last ReLU.
     """
 
-    def __init__(self, folder: Path, pool: str = "max", relu: bool = True):
+    heads = "vgg"  # how LPIPS names its weights
+    channels = (64, 128, 256, 512, 512)
+    judged = (2, 3, 4)  # the features at a quarter of the resolution and below, for an adversary
+
+    def __init__(self, folder: Path, pool: str = "max"):
         super().__init__()
-        self.relu = relu
         weights = read_features(folder, "vgg16_features")
         self.stages, self.pools = nn.ModuleList(), nn.ModuleList()
         index, channels = 0, 3
@@ -59,45 +61,123 @@ class VGG16Features(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """x: (B, 3, H, W) in [0, 1] -> five features, (B, 64, H, W) to (B, 512, H/16, W/16)."""
-        x = normalise(x, IMAGENET_MEAN, IMAGENET_STD)
+        x = normalise(x)
         features = []
         for n, stage in enumerate(self.stages):
             if n:
                 x = self.pools[n - 1](x)
             for layer in stage:  # type: ignore[attr-defined]
-                before = layer(x)
-                x = before.relu()
-            features.append(x if self.relu else before)
+                x = layer(x).relu()
+            features.append(x)
         return features
 
 
-class LPIPS(nn.Module):
-    """Learned perceptual image patch similarity, version 0.1 with AlexNet (Zhang et al., CVPR 2018, eq. 1)."""
+class AlexNetFeatures(nn.Module):
+    """AlexNet's five convolutions, each after its ReLU."""
+
+    heads = "alex"
+    channels = (64, 192, 384, 256, 256)
+    judged = (0, 1, 4)
 
     def __init__(self, folder: Path):
         super().__init__()
         weights = read_features(folder, "alexnet_features")
-        layers = zip((0, 3, 6, 8, 10), ALEXNET, strict=True)
         self.layers = nn.ModuleList(
-            convolution(weights, f"features.{n}", stride=stride, padding=padding) for n, (stride, padding) in layers
+            convolution(weights, f"features.{n}", stride=stride, padding=padding)
+            for n, (stride, padding) in zip((0, 3, 6, 8, 10), ALEXNET, strict=True)
         )
+        self.requires_grad_(False)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """x: (B, 3, H, W) in [0, 1], sides of at least 32 -> five features, (B, 64, H/4, W/4) to (B, 256, H/16, W/16)."""
+        x = normalise(x)
+        features = []
+        for n, layer in enumerate(self.layers):
+            x = layer(F.max_pool2d(x, 3, 2) if n in (1, 2) else x).relu()
+            features.append(x)
+        return features
+
+
+class Fire(nn.Module):
+    """SqueezeNet's module: a 1×1 convolution to few channels, then 1×1 and 3×3 side by side."""
+
+    def __init__(self, weights: dict[str, Tensor], name: str):
+        super().__init__()
+        self.squeeze = convolution(weights, f"{name}.squeeze")
+        self.expand1 = convolution(weights, f"{name}.expand1x1")
+        self.expand3 = convolution(weights, f"{name}.expand3x3", padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.squeeze(x).relu()
+        return torch.cat((self.expand1(x), self.expand3(x)), dim=1).relu()
+
+
+class SqueezeNetFeatures(nn.Module):
+    """Seven features of SqueezeNet 1.1, those of LPIPS (Iandola et al. 2016); a twentieth of VGG16's multiplications."""
+
+    heads = "squeeze"
+    channels = (64, 128, 256, 384, 384, 512, 512)
+    judged = (1, 2, 4)
+
+    def __init__(self, folder: Path):
+        super().__init__()
+        weights = read_features(folder, "squeezenet11_features")
+        self.first = convolution(weights, "features.0", stride=2)
+        self.fires = nn.ModuleList(Fire(weights, f"features.{n}") for n in SQUEEZENET)
+        self.requires_grad_(False)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """x: (B, 3, H, W) in [0, 1], sides of at least 32 -> seven features, (B, 64, H/2, W/2) to (B, 512, H/16, W/16)."""
+        x = self.first(normalise(x)).relu()
+        features = [x]
+        for n, fire in zip(SQUEEZENET, self.fires, strict=True):
+            x = fire(F.max_pool2d(x, 3, 2, ceil_mode=True) if n in (3, 6, 9) else x)
+            if n not in (3, 6):
+                features.append(x)
+        return features
+
+
+Features = AlexNetFeatures | VGG16Features | SqueezeNetFeatures
+FEATURES: dict[str, type[Features]] = {
+    "alexnet": AlexNetFeatures,
+    "vgg16": VGG16Features,
+    "squeezenet": SqueezeNetFeatures,
+}
+
+
+class LPIPS(nn.Module):
+    """Learned perceptual image patch similarity, version 0.1 (Zhang et al., CVPR 2018, eq. 1).
+
+    Args:
+        folder: holds the weights of the network and lpips_heads.safetensors.
+        network: "alexnet", by which it is reported, "vgg16" or "squeezenet".
+    """
+
+    def __init__(self, folder: Path, network: str = "alexnet"):
+        super().__init__()
+        self.features = FEATURES[network](folder)
         heads = read_features(folder, "lpips_heads")
-        self.heads = [heads[f"alex.lin{n}.model.1.weight"] for n in range(5)]
+        for n in range(len(self.features.channels)):
+            self.register_buffer(f"head{n}", heads[f"{self.features.heads}.lin{n}.model.1.weight"])
         self.requires_grad_(False)
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        """Both (B, 3, H, W) in [0, 1], sides of at least 32 -> (B,), 0 for equal pictures."""
-        pairs = zip(self.heads, self.features(output), self.features(target), strict=True)
-        return torch.stack([((x - y).square() * w.to(x)).sum(dim=1).mean(dim=(1, 2)) for w, x, y in pairs]).sum(dim=0)
+        """Compare two (B, 3, H, W) in [0, 1], sides of at least 32 -> (B,), 0 for equal pictures."""
+        return self.compare(self.features(output), self.features(target))
 
-    def features(self, x: Tensor) -> list[Tensor]:
-        """Unit-length features of five layers; LPIPS scales its input in its own way."""
-        x = normalise(2 * x - 1, (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450))
-        features = []
-        for n, layer in enumerate(self.layers):
-            x = F.relu(layer(F.max_pool2d(x, 3, 2) if n in (1, 2) else x))
-            features.append(x / (x.square().sum(dim=1, keepdim=True).sqrt() + 1e-10))
-        return features
+    def compare(self, output: list[Tensor], target: list[Tensor]) -> Tensor:
+        """Compare features that were computed already -> (B,)."""
+        distances = []
+        for n, (x, y) in enumerate(zip(output, target, strict=True)):
+            difference = (unit_length(x) - unit_length(y)).square()
+            distances.append((difference * getattr(self, f"head{n}")).sum(dim=1).mean(dim=(1, 2)))
+        return torch.stack(distances).sum(dim=0)
+
+
+def unit_length(x: Tensor) -> Tensor:
+    """Divide the channels at every place by their Euclidean norm, in float32: (B, C, H, W) -> the same."""
+    x = x.float()
+    return x / (x.square().sum(dim=1, keepdim=True).sqrt() + 1e-10)
 
 
 class DISTS(nn.Module):
@@ -126,9 +206,9 @@ class DISTS(nn.Module):
         return 1 - alike.sum(dim=1)
 
 
-def normalise(x: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Per channel: less the mean, over the deviation; x: (B, 3, H, W)."""
-    return (x - x.new_tensor(mean).view(1, 3, 1, 1)) / x.new_tensor(std).view(1, 3, 1, 1)
+def normalise(x: Tensor) -> Tensor:
+    """Subtract ImageNet's mean and divide by its deviation, channel by channel: (B, 3, H, W) in [0, 1] -> the same."""
+    return (x - x.new_tensor(IMAGENET_MEAN).view(1, 3, 1, 1)) / x.new_tensor(IMAGENET_STD).view(1, 3, 1, 1)
 
 
 def convolution(weights: dict[str, Tensor], name: str, stride: int = 1, padding: int = 0) -> nn.Conv2d:

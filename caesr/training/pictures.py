@@ -1,4 +1,4 @@
-"""Training pictures, decoded once and resident on the device as bytes; random crops are cut there."""
+"""Training pictures, decoded once and resident on the device as bytes; random crops are cut and degraded there."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,27 +10,35 @@ from PIL import Image
 from torch import Tensor
 
 from caesr.resize import resize
+from caesr.training.degrade import degrade
 
 SUFFIXES = {".webp", ".png", ".jpg", ".jpeg"}
 
 
 class Pictures:
-    """Pairs of high-res pictures and their bicubic reductions.
+    """Pairs of high-res and low-res pictures, resident as bytes; a batch of random crops is one gather.
 
-    All pixels lie in two long (N, 3) uint8 tensors, one a resolution, so that a batch of crops,
-    flips and rotations is one gather, on a CPU as on a GPU.
+    Args:
+        high: (N·s², 3) uint8, the high-res pixels of all pictures, end to end.
+        low: (N, 3) uint8, the low-res pixels likewise.
+        sizes: (height, width) of each low-res picture.
+        scale: high-res pixels per low-res pixel, s.
+        patch: side of a crop, in low-res pixels.
     """
 
-    def __init__(self, files: Sequence[Path], scale: int, patch: int, device: torch.device):
-        """Decode `files` and reduce each by `scale`; those smaller than a patch are left out.
+    def __init__(self, high: Tensor, low: Tensor, sizes: Sequence[tuple[int, int]], scale: int, patch: int):
+        self.high, self.low, self.scale, self.patch, self.device = high, low, scale, patch, low.device
+        self.height, self.width = torch.tensor(sizes, device=low.device).unbind(1)
+        self.area = self.height * self.width
+        self.start = self.area.cumsum(0) - self.area
 
-        Args:
-            scale: high-res pixels per low-res pixel.
-            patch: side of a crop, in low-res pixels.
+    @classmethod
+    def read(cls, files: Sequence[Path], scale: int, patch: int, device: torch.device) -> "Pictures":
+        """Decode files and reduce each by `scale`; those smaller than a patch are left out.
+
         Raises:
             ValueError: no picture is as large as a patch.
         """
-        self.scale, self.patch, self.device = scale, patch, device
         high, low, sizes = [], [], []
         with ThreadPoolExecutor() as pool:
             for image in pool.map(decode, files):
@@ -45,10 +53,7 @@ class Pictures:
         if not sizes:
             side = patch * scale
             raise ValueError(f"None of {len(files)} training pictures is {side}x{side} or larger.")
-        self.high, self.low = torch.cat(high), torch.cat(low)
-        self.height, self.width = torch.tensor(sizes, device=device).unbind(1)
-        self.area = self.height * self.width
-        self.start = self.area.cumsum(0) - self.area
+        return cls(torch.cat(high), torch.cat(low), sizes, scale, patch)
 
     def __len__(self) -> int:
         return len(self.area)
@@ -73,6 +78,45 @@ class Pictures:
         lr = crop(self.low, start, width, top, left, self.patch, turns)
         hr = crop(self.high, start * s**2, width * s, top * s, left * s, self.patch * s, turns)
         return lr, hr
+
+
+class DegradedPictures:
+    """Crops whose low_res went through `degrade`, each made once and used `REUSE` times within a window of steps.
+
+    The windows and what is drawn within them depend on the seed and on the number of the step alone, so that a run that
+    goes on finds the same crops. A crop appears in several of its eight symmetries.
+    """
+
+    WINDOW, REUSE = 64, 4  # steps; uses of a crop, on average
+
+    def __init__(self, pictures: Pictures, batch: int, seed: int):
+        self.source, self.batch, self.seed = pictures, batch, seed
+        self.generator = torch.Generator(pictures.device)
+        self.window, self.pool = -1, pictures
+
+    def sample(self, step: int) -> tuple[Tensor, Tensor]:
+        """Return lr (B, 3, p, p) and hr (B, 3, s·p, s·p) of a step, float32 in [0, 1]."""
+        if step // self.WINDOW != self.window:
+            self.window = step // self.WINDOW
+            self.pool = self.make(self.WINDOW // self.REUSE, seeded(self.generator, self.seed, ~self.window))
+        return self.pool.sample(self.batch, seeded(self.generator, self.seed, step))
+
+    def make(self, batches: int, generator: torch.Generator) -> Pictures:
+        """Degrade so many new batches of crops."""
+        high, low = [], []
+        for _ in range(batches):
+            _, hr = self.source.sample(self.batch, generator)
+            lr = degrade(hr, self.source.scale, generator)
+            for x, pixels in ((hr, high), (lr, low)):
+                pixels.append(x.permute(0, 2, 3, 1).mul(255).round().byte().reshape(-1, 3))
+        side = self.source.patch
+        sizes = [(side, side)] * (batches * self.batch)
+        return Pictures(torch.cat(high), torch.cat(low), sizes, self.source.scale, side)
+
+
+def seeded(generator: torch.Generator, seed: int, number: int) -> torch.Generator:
+    """Set a generator to a state that depends on two integers alone."""
+    return generator.manual_seed((seed * 0x9E3779B97F4A7C15 + number * 0xBF58476D1CE4E5B9) % 2**63)
 
 
 def crop(pixels: Tensor, start: Tensor, width: Tensor, top: Tensor, left: Tensor, side: int, turns: Tensor) -> Tensor:

@@ -1,4 +1,9 @@
-"""The training loop: a recipe in, a checkpoint folder out. Stops and goes on at any time."""
+"""The training loop: a recipe in, a checkpoint folder out. Stops and goes on at any time.
+
+The rates follow a trapezoid: they rise over the recipe's warm-up, stay constant for as long as one lets them, and fall
+to zero over a cool-down, which branches off: what it writes lies in OUT/cooled, and the weights in OUT are still there
+to go on from (Hägele et al., NeurIPS 2024, "Scaling laws and compute-optimal training beyond fixed training durations").
+"""
 
 import csv
 import json
@@ -8,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import MISSING, asdict, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -18,73 +23,109 @@ from torch import Tensor
 from caesr import checkpoint
 from caesr.metrics import on_luma
 from caesr.model import CAEResNet
-from caesr.training import start
-from caesr.training.degrade import photo
-from caesr.training.losses import LOSSES, psnr
+from caesr.training import history, start
+from caesr.training.losses import LOSSES
 from caesr.training.objective import Objective
 from caesr.training.optimiser import make_optimiser
-from caesr.training.pictures import Pictures, find, hold_out
+from caesr.training.pictures import DegradedPictures, Pictures, find, hold_out, seeded
 from caesr.training.recipe import Recipe, data_folder
 
-RESUME, LOG = "resume.safetensors", "log.csv"
-SAVE_EVERY = 120  # seconds of training
-LENGTH = ("minutes", "steps")  # of a recipe: may change when a run goes on
+RESUME, LOG, COOLED = "resume.safetensors", "log.csv", "cooled"
+SAVE_SECONDS = 120  # between two saves
+CHECKS = 20  # validations in a call of known length
+CHECK_SECONDS = 300  # between two validations in an open-ended call
 
 
 class TrainingError(RuntimeError):
     """Training cannot go on; the message says why and what to do."""
 
 
+@dataclass(frozen=True)
+class Span:
+    """How long something lasts, in minutes or in steps; with neither it never ends."""
+
+    minutes: float | None = None
+    steps: int | None = None
+
+    def done(self, steps: int, seconds: float) -> float:
+        """Return how much of it is over, from 0 to 1."""
+        if self.steps is not None:
+            return min(1.0, steps / self.steps) if self.steps else 1.0
+        if self.minutes is not None:
+            return min(1.0, seconds / (60 * self.minutes)) if self.minutes else 1.0
+        return 0.0
+
+
+@dataclass(frozen=True)
+class CoolDown:
+    """A cool-down: the step and second of the run at which it began, and how long it lasts."""
+
+    step: int
+    seconds: float
+    span: Span
+
+
 class Run:
     """One run of a recipe: model, its running mean, optimizer, pictures, and how far it has come.
 
     Args:
-        again: a checkpoint that this recipe made: its weights are the first, and what is known of it is kept.
+        source: a checkpoint of the same network to go on from: its weights, what is known of its training and, where
+            its folder holds them, the state of its optimizer and adversary.
+    Raises:
+        TrainingError: `source` is another network.
+        FileNotFoundError: the pictures or the features are missing.
     """
 
-    def __init__(
-        self, recipe: Recipe, out: Path, device: torch.device, compile: bool = False, again: str | Path | None = None
-    ):
-        self.recipe, self.out, self.device = recipe, out, device
-        self.step, self.seconds = 0, 0.0
-        self.before: dict = {}  # facts of the run whose weights were the first
+    def __init__(self, recipe: Recipe, device: torch.device, compile: bool = False, source: str | Path | None = None):
+        self.recipe, self.device = recipe, device
+        self.seconds = 0.0
+        self.cool_down: CoolDown | None = None
         torch.manual_seed(recipe.seed)
-        self.generator = torch.Generator(device).manual_seed(recipe.seed)
+        self.generator = torch.Generator(device)
         model = CAEResNet(**asdict(recipe.model))
         start.identity(model)
-        if again:
-            self._take_up(model, again)
-        elif recipe.start:
-            start.warm(model, checkpoint.load(recipe.start))
+        folder = checkpoint.folder_of(source or recipe.start) if source or recipe.start else None
+        self.past: dict = {}  # what the checkpoint that this run continues says of itself
+        self.base_model = ""
+        if folder:
+            self._take_weights(model, folder, whole=bool(source))
+        self.step = self.began = history.steps(self.past)
         model = model.to(device)
         self.model: CAEResNet = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         self.mean = deepcopy(self.model).eval()
         self.objective = Objective(recipe, device)
         self.optimiser = make_optimiser(self.model, recipe.muon_rate, recipe.adam_rate)
-        files, held_out = hold_out(find([data_folder() / folder for folder in recipe.data]))
-        self.pictures = Pictures(files, recipe.model.scale, recipe.patch, device)
-        self.validation = Pictures(held_out[:12], recipe.model.scale, recipe.patch, device)
+        self.warmup = recipe.warmup
+        if source and folder and (folder / RESUME).exists():
+            self._restore(load_file(folder / RESUME, device=str(device)))
+            self.warmup = 0
+        files, held_out = hold_out(find([data_folder() / name for name in recipe.data]))
+        self.pictures = Pictures.read(files, recipe.model.scale, recipe.patch, device)
+        self.validation = Pictures.read(held_out[:12], recipe.model.scale, recipe.patch, device)
+        self.degraded: DegradedPictures | None = None
+        if recipe.degrade == "photo":
+            self.degraded = DegradedPictures(self.pictures, recipe.batch, recipe.seed)
+            self.validation = DegradedPictures(self.validation, 24, 0).make(4, seeded(self.generator, 0, 0))
         self.forward: Callable[[Tensor], Tensor] = self._compiled() if compile else self.model
 
-    def _take_up(self, model: CAEResNet, again: str | Path) -> None:
-        """Begin with the weights of an earlier run of the same recipe."""
-        earlier, self.before = checkpoint.load(again), checkpoint.read_facts(checkpoint.folder_of(again))
-        if earlier.config != model.config:
-            raise TrainingError(f"{again} is another network than {self.recipe.name}'s: it cannot be trained again.")
-        model.load_state_dict(earlier.state_dict())
-
-    @property
-    def progress(self) -> float:
-        """How much of the schedule is done, 0 to 1."""
-        if self.recipe.steps:
-            return min(1.0, self.step / self.recipe.steps)
-        return min(1.0, self.seconds / (60 * self.recipe.minutes))
+    def _take_weights(self, model: CAEResNet, folder: Path, whole: bool) -> None:
+        """Begin with another checkpoint's weights: all of them, or those that fit."""
+        earlier, facts = checkpoint.load(folder), checkpoint.read_facts(folder)
+        if whole and earlier.config != model.config:
+            raise TrainingError(f"{folder} is another network than {self.recipe.name}'s: it cannot be continued.")
+        start.warm(model, earlier)
+        if whole or facts.get("name") == self.recipe.name:  # an earlier stage of the same checkpoint
+            self.past, self.base_model = facts, facts.get("base_model", "")
+        else:
+            self.base_model = facts.get("name", self.recipe.start)
 
     def _compiled(self) -> Callable[[Tensor], Tensor]:
         """The model as torch.compile makes it; the model itself, said aloud, where that does not work."""
         try:
             compiled = torch.compile(self.model)
-            lr, _ = self.pictures.sample(self.recipe.batch, torch.Generator(self.device))
+            side = self.recipe.patch
+            lr = torch.rand(self.recipe.batch, 3, side, side, device=self.device)
+            lr = lr.to(memory_format=torch.channels_last)
             with torch.autocast(self.device.type, dtype=torch.bfloat16):
                 compiled(lr).float().mean().backward()
             return compiled
@@ -94,150 +135,195 @@ class Run:
         finally:
             self.optimiser.zero_grad(set_to_none=True)
 
+    @property
+    def rate(self) -> float:
+        """The share of the recipe's rates that the next step takes: the trapezoid."""
+        rate = min(1.0, (self.step - self.began + 1) / self.warmup) if self.warmup else 1.0
+        if self.cool_down:
+            rate *= 1 - self.cool_down.span.done(self.step - self.cool_down.step, self.seconds - self.cool_down.seconds)
+        return rate
+
     def advance(self) -> Tensor:
-        """One step of the optimizer; returns the loss, still on the device."""
+        """Take one step of the optimizer; returns the loss, still on the device."""
         recipe = self.recipe
-        cosine = 0.5 * (1 + math.cos(math.pi * self.progress))
+        rate = self.rate
         for group in self.optimiser.param_groups:
-            group["lr"] = group["peak"] * cosine * min(1.0, (self.step + 1) / recipe.warmup)
-        lr, hr = self.pictures.sample(recipe.batch, self.generator)
-        if recipe.degrade == "photo":
-            lr = photo(hr, recipe.model.scale, self.generator)
+            group["lr"] = group["peak"] * rate
+        lr, hr = self.sample()
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             output = self.forward(lr).float()
         self.optimiser.zero_grad(set_to_none=True)
-        pixel_loss = self._pixel_loss()
-        if pixel_loss:
-            loss = pixel_loss(output, hr)
+        if self.cool_down and recipe.cool_down_loss:
+            loss = LOSSES[recipe.cool_down_loss](output, hr)
             loss.backward()
         else:
-            loss = self.objective.backward(output, hr, lambda: self.run_mean(lr))
+            loss = self.objective.backward(output, hr, self.step)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
         self.optimiser.step()
-        keep = min(recipe.ema, (1 + self.step) / (10 + self.step))
+        keep = min(recipe.ema, (1 + self.step - self.began) / (10 + self.step - self.began))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.mean.parameters()), list(self.model.parameters()), 1 - keep)
-        if self.objective.adversary and not pixel_loss:
-            self.objective.adversary.learn(output, hr)
         self.step += 1
         return loss.detach()
 
-    def _pixel_loss(self) -> Callable[[Tensor, Tensor], Tensor] | None:
-        """What alone is minimised at the beginning and at the end of the schedule; None between them."""
-        if self.progress >= 1 - self.recipe.finish:
-            return psnr
-        return LOSSES[next(iter(self.recipe.loss))] if self.progress < self.recipe.pixel_first else None
-
-    @torch.no_grad()
-    def run_mean(self, lr: Tensor) -> Tensor:
-        """What the running mean of the weights makes of a batch."""
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            return self.mean(lr).float()
+    def sample(self) -> tuple[Tensor, Tensor]:
+        """Return the step's lr (B, 3, p, p) and hr (B, 3, s·p, s·p), which depend on seed and step alone."""
+        if self.degraded:
+            return self.degraded.sample(self.step)
+        return self.pictures.sample(self.recipe.batch, seeded(self.generator, self.recipe.seed, self.step))
 
     @torch.no_grad()
     def validate(self) -> float:
-        """Mean PSNR on Y over crops of photographs that are never trained on, always the same ones."""
-        lr, hr = self.validation.sample(24, torch.Generator(self.device).manual_seed(0))
+        """Return the mean PSNR on Y over crops of photographs that are never trained on, always the same ones.
+
+        They are degraded as the recipe's training pictures are.
+        """
+        lr, hr = self.validation.sample(48, torch.Generator(self.device).manual_seed(0))
         output = self.mean(lr).clamp(0, 1).mul(255).round()
         pairs = zip(output.split(1), hr.mul(255).split(1), strict=True)
         values = [on_luma(x, y, self.recipe.model.scale)[0] for x, y in pairs]
         return sum(values) / len(values)
 
-    def save(self) -> None:
+    def save(self, folder: Path) -> None:
         """Write the checkpoint so far, and all that is needed to go on, each file atomically."""
-        recipe = self.recipe
-        facts = {
-            "name": recipe.name,
-            "base_model": recipe.start,
-            "batch": recipe.batch,
-            "patch": recipe.patch,
-        }
-        facts |= {"steps": self.step, "seconds": round(self.seconds), "device": device_name(self.device)}
-        facts |= {"before": self.before} if self.before else {}
-        checkpoint.save(self.mean, self.out, **facts)
+        checkpoint.save(self.mean, folder, **self.facts())
         tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
         tensors |= {f"mean.{name}": t for name, t in self.mean.state_dict().items()}
         for name, p in self.model.named_parameters():
             tensors |= {f"state.{name}.{key}": t for key, t in self.optimiser.state[p].items()}
-        if self.objective.adversary:
-            tensors |= {f"adversary.{name}": t for name, t in self.objective.adversary.state().items()}
-        tensors |= {"generator": self.generator.get_state()}
-        metadata = {"step": str(self.step), "seconds": repr(self.seconds), "recipe": self._recipe_json()}
-        metadata |= {"before": json.dumps(self.before)}
+        tensors |= {f"objective.{name}": t for name, t in self.objective.state().items()}
+        metadata = {"step": str(self.step), "began": str(self.began), "seconds": repr(self.seconds)}
+        metadata |= {"warmup": str(self.warmup), "past": json.dumps(self.past), "base_model": self.base_model}
+        metadata |= {"recipe": self._recipe_json()}
+        metadata |= {"cool_down": json.dumps(self.cool_down and asdict(self.cool_down))}
         contiguous = {name: t.contiguous() for name, t in tensors.items()}
-        checkpoint.save_tensors(self.out / RESUME, contiguous, metadata)
+        checkpoint.save_tensors(folder / RESUME, contiguous, metadata)
 
-    def resume(self) -> None:
-        """Take up what `save` wrote.
+    def facts(self) -> dict:
+        """Return what the checkpoint says of itself: the stages of its training, this run's last."""
+        stage = history.Stage(
+            batch=self.recipe.batch,
+            patch=self.recipe.patch,
+            device=device_name(self.device),
+            steps=self.step - self.began,
+            seconds=round(self.seconds),
+            degrade=self.recipe.degrade,
+            loss=self.recipe.loss,
+        )
+        return {"name": self.recipe.name, "base_model": self.base_model, "stages": history.add(self.past, stage)}
+
+    def resume(self, folder: Path) -> None:
+        """Restore what `save` wrote.
 
         Raises:
             TrainingError: it is another recipe's.
         """
-        file = self.out / RESUME
+        file = folder / RESUME
         metadata = checkpoint.read_header(file)["__metadata__"]
-        before, now = json.loads(metadata["recipe"]), json.loads(self._recipe_json())
-        if self._defaults() | before != now:
+        if metadata["recipe"] != self._recipe_json():
             raise TrainingError(f"{file} belongs to another recipe. Choose another --out, or leave --resume off.")
-        tensors = load_file(file, device=str(self.device))
-        for prefix, model in (("model.", self.model), ("mean.", self.mean)):
-            model.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
+        self._restore(load_file(file, device=str(self.device)))
+        self.step, self.began, self.warmup = (int(metadata[name]) for name in ("step", "began", "warmup"))
+        self.seconds, self.past, self.base_model = (
+            float(metadata["seconds"]), json.loads(metadata["past"]), metadata["base_model"],
+        )  # fmt: skip
+        cool_down = json.loads(metadata["cool_down"])
+        self.cool_down = CoolDown(**cool_down | {"span": Span(**cool_down["span"])}) if cool_down else None
+
+    def _restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take weights, their mean, and the state of optimizer and objective from flat named tensors."""
+
+        def below(prefix: str) -> dict[str, Tensor]:
+            return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+
+        self.model.load_state_dict(below("model."))
+        self.mean.load_state_dict(below("mean."))
         for name, p in self.model.named_parameters():
-            prefix = f"state.{name}."
-            state = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+            state = below(f"state.{name}.")
             if "step" in state:
                 state["step"] = state["step"].cpu()
             self.optimiser.state[p] = state
-        if self.objective.adversary:
-            prefix = "adversary."
-            state = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-            self.objective.adversary.load(state)
-        self.generator.set_state(tensors["generator"].cpu())
-        self.step, self.seconds = int(metadata["step"]), float(metadata["seconds"])
-        self.before = json.loads(metadata.get("before", "{}"))
-
-    @staticmethod
-    def _defaults() -> dict[str, object]:
-        """What a run began with that is older than a field of Recipe."""
-        return {f.name: f.default for f in fields(Recipe) if f.default is not MISSING and f.name not in LENGTH}
+        if objective := below("objective."):
+            self.objective.load(objective)
 
     def _recipe_json(self) -> str:
-        """What must agree for a resume: all but the length."""
-        return json.dumps({k: v for k, v in asdict(self.recipe).items() if k not in LENGTH})
+        """What must agree for a resume."""
+        return json.dumps(asdict(self.recipe))
 
 
 def train(
     recipe: Recipe,
     out: Path,
     device: torch.device,
+    *,
     resume: bool = False,
-    pause_after: float | None = None,
-    checks: int = 20,
-    again: str | Path | None = None,
+    source: str | Path | None = None,
+    length: Span | None = None,
+    cool_down: Span | None = None,
 ) -> Path:
-    """Train a recipe to its end, or until `pause_after` minutes, Ctrl-C or SIGTERM; then save.
+    """Train a recipe at constant rates, then cool down if asked to; Ctrl-C and SIGTERM finish the step and save.
 
     Args:
-        out: becomes a checkpoint folder, with log.csv and the state to resume from beside the weights.
-        checks: how often in the whole schedule the validation pictures are measured.
-        again: a checkpoint of this recipe, to be trained once more through the whole schedule.
+        out: becomes a checkpoint folder with log.csv and the state to resume from; after a cool-down out/cooled is one.
+        resume: go on where `out` stopped; within the cool-down, if one was stopped that began there.
+        source: a checkpoint of the same network to go on from.
+        length: of the constant rates in this call; by default without end, or nothing where there is a `cool_down`.
+    Returns:
+        The folder of the checkpoint: `out`, or out/cooled.
     Raises:
-        TrainingError: the loss is no longer a number, there is nothing to resume, or `again` is another network.
-        FileNotFoundError: the training pictures are missing.
+        TrainingError: the loss is no longer a number, there is nothing to resume, or `source` is another network.
+        FileNotFoundError: the training pictures or features are missing.
     """
+    if resume and source:
+        raise TrainingError("Either resume what is in --out, or continue another checkpoint: not both.")
     if resume and not (out / RESUME).exists():  # before the pictures are read
         raise TrainingError(f"{out / RESUME} does not exist: there is nothing to resume.")
-    out.mkdir(parents=True, exist_ok=True)
-    run = Run(recipe, out, device, compile=device.type == "cuda", again=again)
+    run = Run(recipe, device, compile=device.type == "cuda", source=source)
     if resume:
-        run.resume()
-    stop = _Stop()
-    began, saved, checked = time.monotonic(), time.monotonic(), int(run.progress * checks)
-    resumed_at, mean_loss, psnr = run.seconds, math.nan, math.nan
-    with stop, (out / LOG).open("a" if resume else "w", newline="") as stream:
+        run.resume(out)
+    with _Stop() as stop:
+        if length or not cool_down:
+            _loop(run, out, length or Span(), stop, go_on=resume)
+        if not cool_down or stop.asked:
+            return out
+        cooled, go_on = out / COOLED, False
+        if resume and _began_at(cooled) == run.step:
+            run.resume(cooled)
+            go_on = True
+        else:
+            run.cool_down = CoolDown(run.step, run.seconds, cool_down)
+            if not (out / RESUME).exists():
+                run.save(out)  # the weights that it branches off from
+        _loop(run, cooled, run.cool_down.span, stop, go_on=go_on)
+    return cooled
+
+
+def _began_at(cooled: Path) -> int | None:
+    """The step at which the unfinished cool-down in a folder began; None if there is none."""
+    if not (cooled / RESUME).exists():
+        return None
+    return json.loads(checkpoint.read_header(cooled / RESUME)["__metadata__"]["cool_down"])["step"]
+
+
+def _loop(run: Run, out: Path, span: Span, stop: "_Stop", go_on: bool) -> None:
+    """Step, validate, log and save until `span` is over or somebody asks to stop; then save."""
+    out.mkdir(parents=True, exist_ok=True)
+    step, seconds = run.step, run.seconds
+    if run.cool_down:
+        step, seconds = run.cool_down.step, run.cool_down.seconds
+    began, resumed_at = time.monotonic(), run.seconds
+    saved = checked = began
+    mean_loss = psnr = math.nan
+
+    def done() -> float:
+        return span.done(run.step - step, run.seconds - seconds)
+
+    part = int(CHECKS * done())
+    with (out / LOG).open("a" if go_on else "w", newline="") as stream:
         log = csv.writer(stream)
-        if not resume:
+        if not go_on:
             log.writerow(["step", "seconds", "loss", "psnr_y"])
-        while run.progress < 1 and not stop.asked:
+        while done() < 1 and not stop.asked:
             loss = run.advance()
             now = time.monotonic()
             run.seconds = resumed_at + now - began
@@ -249,21 +335,16 @@ def train(
                         "state: resume it with lower rates, or start again."
                     )
                 mean_loss = value if math.isnan(mean_loss) else 0.95 * mean_loss + 0.05 * value
-                if sys.stdout.isatty():
-                    _show(run, mean_loss, psnr)
-            if int(run.progress * checks) > checked or run.progress >= 1:
-                checked, psnr = int(run.progress * checks), run.validate()
+            if int(CHECKS * done()) > part or now - checked > CHECK_SECONDS:
+                part, checked, psnr = int(CHECKS * done()), now, run.validate()
                 log.writerow([run.step, round(run.seconds, 1), f"{mean_loss:.6f}", f"{psnr:.3f}"])
                 stream.flush()
                 _show(run, mean_loss, psnr)
-            if now - saved > SAVE_EVERY:
-                run.save()
+            if now - saved > SAVE_SECONDS:
+                run.save(out)
                 saved = time.monotonic()
-            if pause_after is not None and now - began > 60 * pause_after:
-                break
-        run.save()
-    print(f"\n{out}: step {run.step}, {run.seconds / 60:.1f} minutes, {100 * run.progress:.0f} % of the recipe")
-    return out
+        run.save(out)
+    print(f"{out}: step {run.step}, {run.seconds / 60:.1f} minutes of this run", flush=True)
 
 
 class _Stop:
@@ -284,11 +365,8 @@ class _Stop:
 
 
 def _show(run: Run, loss: float, psnr: float) -> None:
-    done = run.progress
-    left = run.seconds / max(done, 1e-9) * (1 - done)
-    line = ("█" * round(20 * done)).ljust(20, "·") + f" {100 * done:3.0f} %  step {run.step}  loss {loss:.5f}"
-    line += f"  psnr {psnr:.2f} dB  {left / 60:.1f} min left"
-    print(f"\r{line}", end="" if sys.stdout.isatty() else "\n", flush=True)
+    line = f"step {run.step}  {run.seconds / 60:.1f} min  rate {run.rate:.2f}  loss {loss:.5f}  psnr {psnr:.2f} dB"
+    print(line, flush=True)
 
 
 def device_name(device: torch.device) -> str:

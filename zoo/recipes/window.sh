@@ -1,14 +1,15 @@
 #!/bin/sh
 # One recipe on a borrowed machine, over as many windows as it takes.
 #
-#     sh zoo/recipes/window.sh NAME SCHEDULE MINUTES [HOME]
+#     sh zoo/recipes/window.sh NAME MINUTES COOL_DOWN [MODEL] [HOME]
 #
-# Trains zoo/recipes/NAME.toml for MINUTES of a run that is SCHEDULE minutes long. Training pictures that were carried
-# here as parcels/*.tar are unpacked into data/ first. What must be carried home is laid into HOME (home/NAME): weights,
-# log, and the state to go on from in pieces of at most 15 MiB. Where HOME is carried back with those pieces, the run
-# goes on from them. DEVICE chooses the device, PYTHON the interpreter.
+# Trains zoo/recipes/NAME.toml for MINUTES at constant rates, from MODEL where one is given and "" is not, and then cools
+# down for COOL_DOWN minutes (0: not at all). Training pictures that were carried here as parcels/*.tar are unpacked into
+# data/ first. What must be carried home is laid into HOME (home/NAME): the checkpoint, its log, and the state to go on
+# from at constant rates in pieces of at most 15 MiB. Where HOME is carried back with those pieces, the run goes on from
+# them. DEVICE chooses the device, PYTHON the interpreter.
 set -eu
-name=$1 schedule=$2 minutes=$3 home=${4:-home/$1}
+name=$1 minutes=$2 cool_down=$3 model=${4:-} home=${5:-home/$1}
 run=runs/$name python=${PYTHON:-python3}
 export CAESR_DATA="${CAESR_DATA:-data}"
 
@@ -23,13 +24,20 @@ if [ ! -e "$run/resume.safetensors" ] && [ -e "$home/resume.aa" ]; then
     cat "$home"/resume.?? >"$run/resume.safetensors"
     cp "$home/log.csv" "$run/"
 fi
-resume=
-[ ! -e "$run/resume.safetensors" ] || resume=--resume
-# shellcheck disable=SC2086 # no word where there is nothing to resume
-"$python" -m caesr train "zoo/recipes/$name.toml" --out "$run" --device "${DEVICE:-auto}" \
-    --minutes "$schedule" --pause-after "$minutes" $resume
+set -- --minutes "$minutes"
+[ "$cool_down" = 0 ] || set -- "$@" --cool-down "$cool_down"
+if [ -e "$run/resume.safetensors" ]; then
+    set -- "$@" --resume
+elif [ -n "$model" ]; then
+    set -- "$@" --continue "$model"
+fi
+"$python" -m caesr train "zoo/recipes/$name.toml" --out "$run" --device "${DEVICE:-auto}" "$@"
 
-cp "$run/config.json" "$run/model.safetensors" "$run/log.csv" "$home/"
+checkpoint=$run
+[ "$cool_down" = 0 ] || checkpoint=$run/cooled
+cp "$checkpoint/config.json" "$checkpoint/model.safetensors" "$home/"
+cat "$run/log.csv" >"$home/log.csv"
+[ "$cool_down" = 0 ] || cp "$checkpoint/log.csv" "$home/cool-down.csv"
 rm -f "$home"/resume.??
 split -b 15M "$run/resume.safetensors" "$home/resume."
 ls -l "$home"
