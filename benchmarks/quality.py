@@ -1,37 +1,56 @@
-"""Every checkpoint, and bicubic, on Set5, Set14 and B100: PSNR, SSIM, consistency with the input; LPIPS and DISTS on
-the first ten pictures of B100 (B100-10), and all of these again on blurred, noisy JPEGs of those (B100-10-worn).
+"""Measure fidelity, texture and robustness of bicubic, every checkpoint of the zoo, and released peers.
 
     python benchmarks/quality.py [NAME ...]
 
-Writes benchmarks/results/quality.json, from which README, cards and page take their figures; with names,
-only those are measured again. The pictures are those of $CAESR_DATA/test.
+NAME is a checkpoint, a peer of compact.py, or `bicubic`; without one, all are measured. PSNR, SSIM and consistency with
+the input are measured on Set5, Set14 and B100; with LPIPS and DISTS on the first ten pictures of B100 (B100-10), and on
+blurred, noisy JPEGs of those in three strengths (B100-10-light, -medium, -heavy); weave on B100-10.
+
+Writes benchmarks/results/quality.json, from which README, cards and page take their figures, after each name. Two
+processes may measure different names at the same time. The pictures are those of $CAESR_DATA/test.
 """
 
 import json
+import os
 import sys
+from dataclasses import asdict
 from datetime import date
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
+from compact import PEERS, enlarger, load_peer, peer_file
+from torch import Tensor
 
 from caesr import Upscaler, checkpoint
-from caesr.evaluate import Enlarge, bicubic, evaluate, means, worn
+from caesr.evaluate import STRENGTHS, Enlarge, bicubic, degraded, evaluate, means
+from caesr.metrics import weave
 from caesr.perceptual import DISTS, LPIPS
 from caesr.training.recipe import data_folder
 from zoo import catalogue
 
 RESULTS = Path(__file__).parent / "results" / "quality.json"
 SETS = ("Set5", "Set14", "B100")
+Figures = dict[str, dict[str, float]]  # test set -> measure -> mean
 
 
-def measure(enlarge: Enlarge, scale: int) -> dict[str, dict[str, float]]:
-    """Means over each test set, and over the ten pictures on which texture is measured."""
+def measure(enlarge: Enlarge, scale: int) -> Figures:
+    """Return the means over each test set, and over ten pictures for texture, clean and degraded."""
     features, test = data_folder() / "features", data_folder() / "test"
     figures = {name: means(evaluate(enlarge, test / name, scale)) for name in SETS}
-    measures = {"lpips": LPIPS(features), "dists": DISTS(features)}
-    figures["B100-10"] = means(evaluate(enlarge, test / "B100", scale, measures, first=10))
-    figures["B100-10-worn"] = means(evaluate(enlarge, test / "B100", scale, measures, first=10, reduce=worn))
+    perceptual = {"lpips": LPIPS(features), "dists": DISTS(features)}
+    ten = partial(evaluate, enlarge, test / "B100", scale, first=10)
+    figures["B100-10"] = means(ten(measures=perceptual | {"weave": weave_of_unit}))
+    for name, strength in STRENGTHS.items():
+        reduce = partial(degraded, strength=strength)
+        figures[f"B100-10-{name}"] = means(ten(measures=perceptual, reduce=reduce))
     return figures
+
+
+def weave_of_unit(output: Tensor, truth: Tensor) -> Tensor:
+    """Return the weave of pictures in [0, 1], as `evaluate` passes them."""
+    return torch.tensor(weave(255 * output, 255 * truth))
 
 
 def checkpoint_enlarger(folder: Path) -> tuple[Enlarge, int]:
@@ -41,19 +60,45 @@ def checkpoint_enlarger(folder: Path) -> tuple[Enlarge, int]:
     return lambda lr: upscaler(lr, scale), scale
 
 
-def main() -> None:
-    wanted = sys.argv[1:]
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"bicubic": {}, "checkpoints": {}}
-    if not wanted:
-        results["bicubic"] = {str(scale): measure(bicubic(scale), scale) for scale in (2, 3, 4)}
-        wanted = sorted(folder.name for folder in catalogue.CHECKPOINTS.iterdir())
-    for name in wanted:
-        results["checkpoints"][name] = measure(*checkpoint_enlarger(catalogue.CHECKPOINTS / name))
-        print(name, json.dumps(results["checkpoints"][name]))
-    results["measured"] = {"date": str(date.today()), "torch": torch.__version__, "device": "cpu"}
-    results["measured"]["command"] = "python benchmarks/quality.py"
+def measure_name(name: str) -> dict[str, Any]:
+    """Measure bicubic, a peer or a checkpoint; returns the part of quality.json that is about it."""
+    if name == "bicubic":
+        return {"bicubic": {str(scale): measure(bicubic(scale), scale) for scale in (2, 3, 4)}}
+    if name in PEERS:
+        model = load_peer(peer_file(name))
+        parameters = sum(p.numel() for p in model.parameters())
+        figures = measure(enlarger(model), 4)
+        return {"peers": {name: asdict(PEERS[name]) | {"parameters": parameters, "figures": figures}}}
+    return {"checkpoints": {name: measure(*checkpoint_enlarger(catalogue.CHECKPOINTS / name))}}
+
+
+def save(found: dict[str, Any]) -> None:
+    """Merge new figures into quality.json, keeping what other processes have written in the meantime."""
+    import fcntl  # not on Windows
+
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    lock = os.open(RESULTS.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        for group, figures in found.items():
+            results.setdefault(group, {}).update(figures)
+        measured = {"date": str(date.today()), "torch": torch.__version__, "device": "cpu"}
+        results["measured"] = measured | {"command": "python benchmarks/quality.py"}
+        checkpoint.replace(RESULTS, (json.dumps(results, indent=1) + "\n").encode())
+    finally:
+        os.close(lock)
+
+
+def main() -> None:
+    checkpoints = sorted(folder.name for folder in catalogue.CHECKPOINTS.iterdir())
+    known = ["bicubic", *PEERS, *checkpoints]
+    if unknown := [name for name in sys.argv[1:] if name not in known]:
+        sys.exit(f"There is no {', '.join(unknown)}. There is: {', '.join(known)}.")
+    for name in sys.argv[1:] or known:
+        found = measure_name(name)
+        save(found)
+        print(json.dumps(found), flush=True)
 
 
 if __name__ == "__main__":

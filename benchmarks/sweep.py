@@ -26,8 +26,9 @@ from quality import checkpoint_enlarger
 
 from caesr import CAEResNet, checkpoint
 from caesr.evaluate import evaluate, means
+from caesr.training import history
 from caesr.training.recipe import data_folder, read_recipe
-from caesr.training.train import Run
+from caesr.training.train import COOLED, Run, Span, train
 
 RESULTS = Path(__file__).parent / "results"
 SR = {"scale": 4, "skips": "fuse", "global_residual": True}
@@ -81,8 +82,8 @@ def count_steps(candidates: dict[str, dict], folder: Path, minutes: float) -> di
     for name, candidate in candidates.items():
         file = path(folder, name, ".toml")
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(toml({"data": ["train/bsds400"], "steps": 1} | candidate))
-        runs[name] = Run(read_recipe(file), path(folder, name), torch.device("cpu"))
+        file.write_text(toml({"data": ["train/bsds400"]} | candidate))
+        runs[name] = Run(read_recipe(file), torch.device("cpu"))
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(12):
         for name, run in runs.items():
@@ -101,19 +102,30 @@ def train_all(candidates: dict[str, dict], steps: dict[str, int], jobs: int, fol
         if waiting and len(running) < jobs:
             name = waiting.pop(0)
             out = path(folder, name)
-            recipe = {"data": ["train/photos", "train/bsds400"], "steps": steps[name]} | candidates[name]
             file = path(folder, name, ".toml")
-            file.write_text(toml(recipe))
-            command = [sys.executable, "-m", "caesr", "train", str(file), "--out", str(out)]
+            file.write_text(toml({"data": ["train/photos", "train/bsds400"]} | candidates[name]))
+            command = [sys.executable, __file__, "--train", str(file), str(out), str(steps[name])]
             with path(folder, name, ".log").open("w") as log:
                 process = subprocess.Popen(
-                    [*command, "--device", "cpu"],
+                    command,
                     stdout=log,
                     stderr=log,
                     env=os.environ | {"OMP_NUM_THREADS": "1"},
                 )
             running.append(process)
         time.sleep(0.5)
+
+
+def train_one(file: Path, out: Path, steps: int) -> None:
+    """Train a recipe for so many steps, the last 40 % of them cooling down."""
+    cool_down = round(0.4 * steps)
+    train(
+        read_recipe(file),
+        out,
+        torch.device("cpu"),
+        length=Span(steps=steps - cool_down),
+        cool_down=Span(steps=cool_down),
+    )
 
 
 @torch.inference_mode()
@@ -136,7 +148,12 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--runs", type=Path, default=Path("runs/sweep"))
     parser.add_argument("--only-measure", action="store_true", help="the candidates are trained already")
+    parser.add_argument("--train", nargs=3, metavar=("RECIPE", "OUT", "STEPS"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.train:
+        recipe, out, steps_of_one = arguments.train
+        train_one(Path(recipe), Path(out), int(steps_of_one))
+        return
     candidates = GROUPS[arguments.group]
     folder = arguments.runs / arguments.group
     if not arguments.only_measure:
@@ -144,15 +161,15 @@ def main() -> None:
         steps = count_steps(candidates, folder, arguments.minutes)
         torch.set_num_threads(threads)
         train_all(candidates, steps, arguments.jobs, folder)
-    models = {name: checkpoint.load(path(folder, name)) for name in candidates}
+    models = {name: checkpoint.load(path(folder, name) / COOLED) for name in candidates}
     speed = milliseconds(models)
     rows = []
     for name, model in models.items():
         row = {"name": name, "parameters": sum(p.numel() for p in model.parameters())}
         row |= {"milliseconds": round(speed[name], 1), "config": asdict(model.config)}
-        row["steps"] = checkpoint.read_facts(path(folder, name))["steps"]
+        row["steps"] = history.steps(checkpoint.read_facts(path(folder, name) / COOLED))
         for data in ("Set5", "Set14"):
-            enlarge, scale = checkpoint_enlarger(path(folder, name))
+            enlarge, scale = checkpoint_enlarger(path(folder, name) / COOLED)
             scores = evaluate(enlarge, data_folder() / "test" / data, scale)
             row[data] = round(means(scores)["psnr_y"], 3)
         rows.append(row)

@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import comparison
-from quality import SETS
-
-import zoo
+import fidelity
 
 ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("decisions", "speed", "reliability")))
@@ -30,54 +28,6 @@ def table(head: list[str], rows: list[list[object]], note: str) -> str:
     """A Markdown table with a line below it."""
     lines: list[list[object]] = [[*head], ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + f"\n\n{note}\n"
-
-
-def models() -> str:
-    """Every checkpoint, with bicubic as the first line of its scale."""
-    quality, speed = results("quality"), results("speed")
-    ms = {row["name"]: f"{row['ms']:.0f}" for row in speed["networks"]}
-
-    def figures(measured: dict[str, dict[str, float]]) -> list[str]:
-        each = [f"{measured[data]['psnr_y']:.2f} / {measured[data]['ssim_y']:.4f}" for data in SETS]
-        return [*each, f"{measured['B100-10']['lpips']:.3f}", f"{measured['B100-10']['dists']:.3f}"]
-
-    rows: list[list[object]] = []
-    for scale in (2, 3, 4):
-        rows.append([f"bicubic ×{scale}", "", "", *figures(quality["bicubic"][str(scale)])])
-        for entry in [zoo.info(name) for name in zoo.names()]:
-            if entry.scale == scale:
-                own = [f"`{entry.name}`", f"{entry.parameters:,}", ms.get(entry.name, "")]  # empty: not measured yet
-                rows.append([*own, *figures(entry.figures)])
-    head = ["checkpoint", "parameters", "ms", *(f"{data} (dB / SSIM)" for data in SETS)]
-    head += ["LPIPS ↓", "DISTS ↓"]
-    note = (
-        "PSNR and SSIM on Y, LPIPS and DISTS on the first ten of B100: "
-        f"`{quality['measured']['command']}`, {quality['measured']['date']}. "
-        "ms: the network alone as PyTorch has it in float32, median for a "
-        f"{speed['side']}×{speed['side']} input on {speed['cpu']}: "
-        f"`{speed['command']}`, {speed['date']}, torch {speed['torch']}."
-        f"{comparison.disturbed(speed)}"
-    )
-    return table(head, rows, note)
-
-
-def worn() -> str:
-    """Texture and pictures that life has been at, at scale 4."""
-    quality = results("quality")
-    measured = {"bicubic": quality["bicubic"]["4"]}
-    measured |= {f"`{name}`": zoo.info(name).figures for name in zoo.names() if zoo.info(name).scale == 4}
-    rows: list[list[object]] = []
-    for name, figures in measured.items():
-        clean, bad = figures["B100-10"], figures["B100-10-worn"]
-        cells = [f"{data['psnr_y']:.2f} / {data['lpips']:.3f} / {data['dists']:.3f}" for data in (clean, bad)]
-        rows.append([name, cells[0], f"{clean['consistency']:.1f}", cells[1]])
-    head = ["×4", "clean: dB / LPIPS ↓ / DISTS ↓", "consistency (dB)", "worn: dB / LPIPS ↓ / DISTS ↓"]
-    note = (
-        "The first ten of B100. Worn: blurred, reduced, made noisy, JPEG of quality 40 (`caesr.evaluate.worn`). "
-        "Consistency: PSNR of the result, reduced again, against the clean input. "
-        f"`{quality['measured']['command']}`, {quality['measured']['date']}."
-    )
-    return table(head, rows, note)
 
 
 def sweep(group: str) -> Callable[[], str]:
@@ -271,8 +221,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "page": page,
     "large": large,
     "backends": backends,
-    "models": models,
-    "worn": worn,
+    "models": lambda: table(*fidelity.models(results("quality"), results("speed"))),
+    "degraded": lambda: table(*fidelity.degraded(results("quality"))),
     "peers": lambda: table(*comparison.peers(results("speed"))),
     "scales": lambda: table(*comparison.scales(results("speed"))),
     "standing": lambda: comparison.standing(results("speed")),

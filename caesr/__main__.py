@@ -92,7 +92,9 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--data", type=Path, required=True, help="a folder of high-resolution PNGs")
     verb.add_argument("--scale", type=int, choices=(2, 3, 4), help="for bicubic; a checkpoint knows its own")
     verb.add_argument("--perceptual", action="store_true", help="LPIPS and DISTS too; needs $CAESR_DATA/features")
-    verb.add_argument("--worn", action="store_true", help="enlarge blurred, noisy JPEGs instead of clean reductions")
+    verb.add_argument(
+        "--degraded", choices=("light", "medium", "heavy"), help="upscale blurred, noisy JPEGs, not clean reductions"
+    )
     verb.add_argument("--first", type=number(int, 1), metavar="N", help="only the first N pictures")
     verb.add_argument("--json", type=Path, help="write every picture's figures there")
     verb.add_argument("--precision", choices=PRECISIONS, default="float32", help="of features (default: float32)")
@@ -287,7 +289,7 @@ def compare(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """Print a table of the pictures and, as the last line, one JSON object with the means."""
-    from caesr.evaluate import bicubic, evaluate, means, worn
+    from caesr.evaluate import STRENGTHS, bicubic, degraded, evaluate, means
     from caesr.resize import resize_image
     from caesr.upscale import Upscaler
     from zoo import load
@@ -310,7 +312,7 @@ def evaluate(options: argparse.Namespace) -> int:
 
         features = data_folder() / "features"
         measures = {"lpips": LPIPS(features), "dists": DISTS(features)}
-    reduce = worn if options.worn else resize_image
+    reduce = partial(degraded, strength=STRENGTHS[options.degraded]) if options.degraded else resize_image
     scores = evaluate(enlarge, options.data, scale, measures, options.first, reduce)
     print(f"{'picture':20}" + "".join(f"{name:>13}" for name in scores[0].figures))
     for score in scores:

@@ -1,6 +1,7 @@
 """The standard protocol: reduce a test picture, enlarge it again, measure how much came back."""
 
 import io
+import math
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,18 @@ class Score:
     figures: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Strength:
+    """How much `degraded` damages a picture."""
+
+    blur: float  # standard deviation of a Gaussian, in pixels of the high-res picture
+    noise: float  # standard deviation in grey levels of the low-res picture, each channel its own
+    quality: int  # of the JPEG, with 4:2:0 chroma subsampling
+
+
+STRENGTHS = {"light": Strength(0.7, 2, 75), "medium": Strength(1.5, 6, 40), "heavy": Strength(2.5, 12, 25)}
+
+
 def evaluate(
     enlarge: Enlarge,
     folder: Path,
@@ -44,7 +57,7 @@ def evaluate(
     Args:
         measures: more of them, by name: `LPIPS`, `DISTS`.
         first: only so many pictures, in the order of their names.
-        reduce: what makes the input of a picture and 1/scale: MATLAB's bicubic, or `worn`.
+        reduce: what makes the input of a picture and 1/scale: MATLAB's bicubic, or `degraded`.
     Raises:
         FileNotFoundError: the folder holds no PNG.
         ValueError: one of them cannot be read.
@@ -72,26 +85,29 @@ def evaluate(
     return scores
 
 
-def worn(hr: np.ndarray, factor: float, blur: float = 1.5, noise: float = 6, quality: int = 40) -> np.ndarray:
-    """Reduce as the world does: out of focus, then smaller, then grainy, then a strongly packed JPEG.
+def degraded(hr: np.ndarray, factor: float, strength: Strength) -> np.ndarray:
+    """Blur and reduce a picture, then add noise and compress it as JPEG; the noise has a fixed seed.
 
     Args:
         hr: (H, W, 3) uint8.
-        blur: standard deviation of a Gaussian, in pixels of `hr`.
-        noise: standard deviation in grey levels of the smaller picture, each channel its own; always the same grain.
-        quality: of the JPEG, 4:2:0.
+        factor: of the reduction, below 1.
+        strength: one of `STRENGTHS`, or another.
     """
-    soft = Image.fromarray(hr).filter(ImageFilter.GaussianBlur(blur))
-    lr = resize_image(np.asarray(soft), factor)
-    grain = np.random.default_rng(0).normal(0, noise, lr.shape)
+    blurred = Image.fromarray(hr).filter(ImageFilter.GaussianBlur(strength.blur))
+    low_res = resize_image(np.asarray(blurred), factor)
+    noisy = low_res + np.random.default_rng(0).normal(0, strength.noise, low_res.shape)
     file = io.BytesIO()
-    Image.fromarray((lr + grain).round().clip(0, 255).astype(np.uint8)).save(file, "JPEG", quality=quality)
+    Image.fromarray(noisy.round().clip(0, 255).astype(np.uint8)).save(file, "JPEG", quality=strength.quality)
     return np.array(Image.open(file))
 
 
 def means(scores: list[Score]) -> dict[str, float]:
-    """The mean of each figure over the pictures, as the field reports it."""
-    return {name: round(statistics.mean(s.figures[name] for s in scores), 5) for name in scores[0].figures}
+    """Return the mean of each figure over the pictures where it is a number, as the field reports it."""
+    found: dict[str, float] = {}
+    for name in scores[0].figures:
+        values = [s.figures[name] for s in scores if not math.isnan(s.figures[name])]
+        found[name] = round(statistics.mean(values), 5) if values else math.nan
+    return found
 
 
 def bicubic(scale: int) -> Enlarge:

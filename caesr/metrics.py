@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+FLAT_DEVIATION = 1.5  # grey levels: where the ground truth varies less, it counts as flat
+
 
 def luma(x: Tensor) -> Tensor:
     """ITU-R BT.601 luma, unrounded: RGB (B, 3, H, W) in [0, 255] -> (B, 1, H, W) in [16, 235]."""
@@ -35,6 +37,25 @@ def ssim(output: Tensor, target: Tensor) -> float:
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     map_ = (2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
     return map_.mean().item()
+
+
+def weave(output: Tensor, target: Tensor) -> float:
+    """Measure the fine pattern that a network adds where the ground truth is flat, such as a weave or a grid.
+
+    It is the mean square of the output minus its 5×5 mean, on luma, over the pixels in whose 9×9 neighbourhood the
+    truth's 5×5 standard deviation is below `FLAT_DEVIATION` throughout, so that no edge nearby counts. Lower is better.
+
+    Args:
+        output, target: RGB (1, 3, H, W) in [0, 255], H and W >= 5.
+    Returns:
+        Squared grey levels; NaN if the truth is flat nowhere.
+    """
+    x, y = luma(output.double()), luma(target.double())
+    mean = F.avg_pool2d(y, 5, stride=1)  # (1, 1, H - 4, W - 4): windows that fit wholly
+    variance = F.avg_pool2d(y.square(), 5, stride=1) - mean.square()
+    busy = F.max_pool2d((variance >= FLAT_DEVIATION**2).double(), 9, stride=1, padding=4)
+    detail = x[..., 2:-2, 2:-2] - F.avg_pool2d(x, 5, stride=1)
+    return detail[busy == 0].square().mean().item()
 
 
 def on_luma(output: Tensor, target: Tensor, border: int) -> tuple[float, float]:

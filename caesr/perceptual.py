@@ -5,6 +5,7 @@ project's: they lie in $CAESR_DATA/features, and only training and evaluation ne
 """
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -89,7 +90,7 @@ class AlexNetFeatures(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """x: (B, 3, H, W) in [0, 1], sides of at least 32 -> five features, (B, 64, H/4, W/4) to (B, 256, H/16, W/16)."""
+        """x: (B, 3, H, W) in [0, 1], sides >= 32 -> five features, (B, 64, H/4, W/4) to (B, 256, H/16, W/16)."""
         x = normalise(x)
         features = []
         for n, layer in enumerate(self.layers):
@@ -113,7 +114,7 @@ class Fire(nn.Module):
 
 
 class SqueezeNetFeatures(nn.Module):
-    """Seven features of SqueezeNet 1.1, those of LPIPS (Iandola et al. 2016); a twentieth of VGG16's multiplications."""
+    """Seven features of SqueezeNet 1.1, those of LPIPS (Iandola et al. 2016): a twentieth of VGG16's work."""
 
     heads = "squeeze"
     channels = (64, 128, 256, 384, 384, 512, 512)
@@ -127,7 +128,7 @@ class SqueezeNetFeatures(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """x: (B, 3, H, W) in [0, 1], sides of at least 32 -> seven features, (B, 64, H/2, W/2) to (B, 512, H/16, W/16)."""
+        """x: (B, 3, H, W) in [0, 1], sides >= 32 -> seven features, (B, 64, H/2, W/2) to (B, 512, H/16, W/16)."""
         x = self.first(normalise(x)).relu()
         features = [x]
         for n, fire in zip(SQUEEZENET, self.fires, strict=True):
@@ -158,7 +159,7 @@ class LPIPS(nn.Module):
         self.features = FEATURES[network](folder)
         heads = read_features(folder, "lpips_heads")
         for n in range(len(self.features.channels)):
-            self.register_buffer(f"head{n}", heads[f"{self.features.heads}.lin{n}.model.1.weight"])
+            self.register_buffer(f"head{n}", heads[f"{self.features.heads}.lin{n}.model.1.weight"].flatten())
         self.requires_grad_(False)
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
@@ -167,17 +168,42 @@ class LPIPS(nn.Module):
 
     def compare(self, output: list[Tensor], target: list[Tensor]) -> Tensor:
         """Compare features that were computed already -> (B,)."""
-        distances = []
-        for n, (x, y) in enumerate(zip(output, target, strict=True)):
-            difference = (unit_length(x) - unit_length(y)).square()
-            distances.append((difference * getattr(self, f"head{n}")).sum(dim=1).mean(dim=(1, 2)))
-        return torch.stack(distances).sum(dim=0)
+        pairs = zip(output, target, strict=True)
+        return torch.stack([Distance.apply(x, y, getattr(self, f"head{n}")) for n, (x, y) in enumerate(pairs)]).sum(
+            dim=0
+        )
 
 
-def unit_length(x: Tensor) -> Tensor:
-    """Divide the channels at every place by their Euclidean norm, in float32: (B, C, H, W) -> the same."""
-    x = x.float()
-    return x / (x.square().sum(dim=1, keepdim=True).sqrt() + 1e-10)
+class Distance(torch.autograd.Function):
+    """Weighted squared distance of unit-length channels, a mean over places: x, y (B, C, H, W), weight (C,) -> (B,).
+
+    Written with its gradient, which goes to x alone, since autograd's own takes three times as long on a CPU: every
+    intermediate of a feature map of full size is a pass through memory.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor, weight: Tensor) -> Tensor:
+        weight = weight.view(1, -1, 1, 1)
+        distances, gradients = [], []
+        for a, b in zip(x.split(1), y.split(1), strict=True) if x.device.type == "cpu" else ((x, y),):  # fits a cache
+            a, b = a.float(), b.float()
+            length = a.norm(dim=1, keepdim=True) + 1e-10
+            a = a / length
+            difference = a - b / (b.norm(dim=1, keepdim=True) + 1e-10)
+            weighted = difference * weight
+            distances.append((weighted * difference).sum(dim=1).mean(dim=(1, 2)))
+            if ctx.needs_input_grad[0]:
+                along = (a * weighted).sum(dim=1, keepdim=True)
+                places = a.shape[-2] * a.shape[-1]
+                gradients.append(((weighted - a * along) * (2 / places / length)).to(x.dtype))
+        if gradients:
+            ctx.save_for_backward(torch.cat(gradients))
+        return torch.cat(distances)
+
+    @staticmethod
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * outer[0].view(-1, 1, 1, 1).to(gradient.dtype), None, None
 
 
 class DISTS(nn.Module):

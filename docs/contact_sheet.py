@@ -2,9 +2,9 @@
 
     python docs/contact_sheet.py
 
-The pictures of docs/crops, reduced and enlarged again, at 1:1: docs/contact_sheet.png. For docs/worn.png they are
-reduced as the world does it: blurred, noisy, packed as JPEG (`caesr.evaluate.worn`). For every card, limits.jpg: small
-print, and a face of that kind.
+The pictures of docs/crops, reduced and enlarged again, at 1:1: docs/contact_sheet.png. For every card, limits.jpg:
+small print, and a face that is degraded first: blurred, noisy, compressed as JPEG (`caesr.evaluate.degraded`, medium).
+`docs/degraded_sheet.py` draws degraded details beside the results of peers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,13 +17,12 @@ from PIL import Image
 import zoo
 from caesr import Upscaler
 from caesr.compare import sheet
-from caesr.evaluate import Enlarge, Reduce, bicubic, worn
+from caesr.evaluate import STRENGTHS, Enlarge, Reduce, bicubic, degraded
 from caesr.resize import resize_image
 from zoo.catalogue import CHECKPOINTS
 
 HERE = Path(__file__).parent
 DETAILS = ("text", "fabric", "foliage", "fur", "face", "facade")
-WORN = ("text", "face", "facade")
 
 
 def enlarger(name: str) -> Enlarge:
@@ -45,13 +44,13 @@ def main() -> None:
     families = {zoo.info(name).family: enlarger(name) for name in zoo.names() if zoo.info(name).scale == 4}
     reference = {"seed": families.pop("seed")} if "seed" in families else {}
     ways = {"bicubic": bicubic(4)} | reference | families
-    clean, bad = [(detail, resize_image) for detail in DETAILS], [(detail, worn) for detail in WORN]
+    clean = [(detail, resize_image) for detail in DETAILS]
     sheet(rows(clean, ways, 4)).save(HERE / "contact_sheet.png", optimize=True)
-    sheet(rows(bad, ways, 4)).save(HERE / "worn.png", optimize=True)
+    medium = partial(degraded, strength=STRENGTHS["medium"])
     for name in zoo.names():
         scale = zoo.info(name).scale
         ways = {"bicubic": bicubic(scale), name: enlarger(name)}
-        limits = sheet(rows([("text", resize_image), ("face", worn)], ways, scale))
+        limits = sheet(rows([("text", resize_image), ("face", medium)], ways, scale))
         limits.save(CHECKPOINTS / name / "limits.jpg", quality=92, subsampling=0)
 
 

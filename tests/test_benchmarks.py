@@ -6,16 +6,20 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from torch import nn
 
 from tests.conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
+import compact
 import comparison
 import networks
 import peers
+import quality
 import speed
 
 PEERS = {network.name: network for network in networks.PEERS}
@@ -51,6 +55,34 @@ def test_a_peer_of_our_own_writing_enlarges_by_four(name):
 
 def test_fsrcnn_counts_as_its_paper_does():
     assert sum(p.numel() for p in peers.FSRCNN().parameters() if p.dim() > 1) == 12464
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", compact.PEERS)
+def test_a_released_peer_has_the_network_licence_and_source_of_its_file(name, data):
+    file = data / "peers" / f"{name}.safetensors"
+    with safe_open(file, "pt") as stored:
+        facts = stored.metadata()
+    peer, model = compact.PEERS[name], compact.load_peer(file)
+    assert (peer.licence, peer.source) == (facts["licence"], facts["source"])
+    assert f"Compact 64×{(len(model.body) - 3) // 2}" == peer.network
+    flat = np.full((9, 7, 3), 128, np.uint8)
+    assert compact.enlarger(model)(flat).shape == (36, 28, 3)
+    assert not model.training
+
+
+def test_a_missing_folder_of_peers_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere does not exist\. Put the peers' weights into"):
+        compact.load_peer(tmp_path / "nowhere" / "peer.safetensors")
+
+
+def test_figures_that_another_process_has_written_are_kept(monkeypatch, tmp_path):
+    monkeypatch.setattr(quality, "RESULTS", tmp_path / "quality.json")
+    for name, group in (("a", "checkpoints"), ("b", "peers"), ("c", "checkpoints")):
+        quality.save({group: {name: 1}})
+    found = json.loads(quality.RESULTS.read_text())
+    assert (found["checkpoints"], found["peers"]) == ({"a": 1, "c": 1}, {"b": 1})
+    assert [file.name for file in tmp_path.iterdir()] == ["quality.json"]
 
 
 def test_every_checkpoint_of_the_zoo_is_measured():

@@ -1,14 +1,16 @@
 """The measures, on values worked out otherwise."""
 
 import math
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from caesr.evaluate import bicubic, evaluate, means, tensor, worn
-from caesr.metrics import luma, on_luma, psnr, ssim
+from caesr.evaluate import STRENGTHS, Strength, bicubic, degraded, evaluate, means, tensor
+from caesr.metrics import luma, on_luma, psnr, ssim, weave
 from caesr.resize import resize_image
 
 
@@ -52,20 +54,34 @@ def test_a_folder_without_pictures_is_said(tmp_path):
         evaluate(bicubic(2), tmp_path, 2)
 
 
-def test_worn_pictures_are_always_the_same_and_lose_in_every_way_they_should(photograph):
+def test_degraded_pictures_are_always_the_same_and_lose_in_every_way_they_should(photograph):
     hr = photograph[:144, :224]
-    lr, again = worn(hr, 1 / 2), worn(hr, 1 / 2)
+    medium = STRENGTHS["medium"]
+    lr, again = degraded(hr, 1 / 2, medium), degraded(hr, 1 / 2, medium)
     assert np.array_equal(lr, again)
     assert lr.shape == (72, 112, 3)
     ways = {"blur": {"noise": 0, "quality": 100}, "noise": {"blur": 0, "quality": 100}, "jpeg": {"blur": 0, "noise": 0}}
     clean = tensor(resize_image(hr, 1 / 2))
-    alone = [psnr(tensor(worn(hr, 1 / 2, **way)), clean) for way in ways.values()]
+    alone = [psnr(tensor(degraded(hr, 1 / 2, replace(medium, **way))), clean) for way in ways.values()]
     assert psnr(tensor(lr), clean) < min(alone) < 40
-    nothing = worn(hr, 1 / 2, blur=0, noise=0, quality=100)
+    nothing = degraded(hr, 1 / 2, Strength(blur=0, noise=0, quality=100))
     assert psnr(tensor(nothing), clean) > max(alone)
 
 
-def test_evaluating_on_worn_pictures_costs_decibels(photograph, tmp_path):
+def test_stronger_degradation_costs_more_decibels(photograph, tmp_path):
     Image.fromarray(photograph).save(tmp_path / "cat.png")
-    clean, bad = (means(evaluate(bicubic(2), tmp_path, 2, reduce=way)) for way in (resize_image, worn))
-    assert bad["psnr_y"] < clean["psnr_y"] - 1
+    ways = [resize_image, *(partial(degraded, strength=strength) for strength in STRENGTHS.values())]
+    found = [means(evaluate(bicubic(2), tmp_path, 2, reduce=way))["psnr_y"] for way in ways]
+    assert found == sorted(found, reverse=True)
+    assert found[2] < found[0] - 1
+
+
+def test_weave_counts_a_pattern_where_the_truth_is_flat_and_nowhere_else():
+    truth = torch.full((1, 3, 40, 40), 100.0)
+    truth[..., 20:] = 255 * torch.rand(1, 3, 40, 20, generator=torch.Generator().manual_seed(0))  # not flat
+    woven = truth.clone()
+    woven[..., ::2, :16:2] += 4
+    woven[..., 1::2, 1:16:2] += 4
+    assert weave(truth, truth) == pytest.approx(0, abs=1e-9)
+    assert 1.5 < weave(woven, truth) < (2 * 219 / 255) ** 2  # half of 4 grey levels up and down, on luma
+    assert math.isnan(weave(woven[..., 20:], truth[..., 20:]))

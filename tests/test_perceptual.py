@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from caesr.evaluate import tensor
-from caesr.perceptual import DISTS, LPIPS, VGG16Features, read_features
+from caesr.perceptual import DISTS, FEATURES, LPIPS, read_features
 from caesr.resize import resize_image
 
 
@@ -39,13 +39,32 @@ def test_equal_pictures_differ_by_nothing_and_gradients_flow(features, photograp
 
 
 @pytest.mark.data
-def test_features_before_the_relu_are_those_after_it_with_their_negative_side(features, photograph):
-    x = tensor(photograph[:64, :80]) / 255
-    before, after = VGG16Features(features, relu=False)(x), VGG16Features(features)(x)
-    assert [f.shape[1] for f in after] == [64, 128, 256, 512, 512]
-    for b, a in zip(before, after, strict=True):
-        assert torch.equal(b.relu(), a)
-        assert b.min() < 0
+@pytest.mark.parametrize("network", FEATURES)
+def test_features_have_the_channels_they_say_and_what_an_adversary_judges_is_small(features, photograph, network):
+    net = FEATURES[network](features)
+    found = net(tensor(photograph[:64, :80]) / 255)
+    assert tuple(f.shape[1] for f in found) == net.channels
+    assert all(found[n].shape[-2] <= 64 / 4 for n in net.judged)
+    assert all(f.min() >= 0 for f in found)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("network", FEATURES)
+def test_lpips_of_every_network_grows_with_a_blur_and_its_gradient_is_autograds_own(features, photograph, network):
+    measure = LPIPS(features, network)
+    x = tensor(photograph[:64, :64]) / 255
+    soft, softer = (torch.nn.functional.avg_pool2d(x, side, 1, side // 2) for side in (3, 7))
+    assert measure(x, x).item() == 0
+    assert 0 < measure(soft, x).item() < measure(softer, x).item()
+    made, wanted = (measure.features(picture) for picture in (soft, x))
+    made = [f.detach().requires_grad_() for f in made]
+    measure.compare(made, wanted).sum().backward()
+    for n, (a, b) in enumerate(zip(made, wanted, strict=True)):
+        plain = a.detach().requires_grad_()
+        unit = [f / (f.norm(dim=1, keepdim=True) + 1e-10) for f in (plain, b)]
+        weight = getattr(measure, f"head{n}").view(1, -1, 1, 1)
+        ((unit[0] - unit[1]).square() * weight).sum(dim=1).mean().backward()
+        assert torch.allclose(a.grad, plain.grad, rtol=1e-3, atol=1e-8)
 
 
 def test_missing_features_are_said(tmp_path):

@@ -98,7 +98,7 @@ def test_a_space_is_what_the_page_needs_and_nothing_else(tmp_path):
         "page.png",
         "compare.png",
         "contact_sheet.png",
-        "worn.png",
+        "degraded.jpg",
     }
     assert not [path for path in folder.rglob("*") if path.name == "__pycache__" or path.name.startswith(".")]
     for picture in re.findall(r"!\[.*?\]\((.+?)\)", (folder / "README.md").read_text()):

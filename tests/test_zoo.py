@@ -11,6 +11,7 @@ from huggingface_hub import ModelCard
 
 import zoo
 from caesr import checkpoint
+from caesr.training import history
 from tests.conftest import ROOT
 from zoo import card, catalogue
 from zoo.__main__ import main
@@ -54,9 +55,14 @@ def test_a_card_tells_of_one_run_after_the_other():
     first = {"steps": 2000, "batch": 16, "patch": 48, "seconds": 600, "device": "2 CPU threads"}
     then = {"steps": 70, "batch": 8, "patch": 64, "seconds": 120, "device": "2 CPU threads", "before": first}
     card_ = card.render(zoo.info("caesr-lite-x2"), then)
-    one = "2,000 steps of 16 crops of 48×48 low-resolution pixels in 10 minutes on 2 CPU threads"
-    other = "70 steps of 8 crops of 64×64 low-resolution pixels in 2 minutes on 2 CPU threads"
-    assert f"{one}; then {other}, by `zoo/recipes/caesr-lite-x2.toml`" in card_
+    one = "2,000 steps of 16 crops of 48×48 low-resolution pixels in 10.0 minutes on 2 CPU threads"
+    other = "70 steps of 8 crops of 64×64 low-resolution pixels in 2.0 minutes on 2 CPU threads"
+    seen = round((2000 * 16 * 48**2 + 70 * 8 * 64**2) / 1e6)
+    assert f"{one}; then {other}: in all 2,070 steps, which saw {seen} million low-resolution pixels" in card_
+    stage = history.Stage(8, 48, "one CPU thread", 5, 30, "photo", {"even": 0.3, "perceptual": 1.0})
+    later = card.render(zoo.info("caesr-lite-x2"), then | {"stages": history.add(then, stage)})
+    degraded = "5 steps of 8 degraded crops of 48×48 low-resolution pixels in 0.5 minutes on one CPU thread"
+    assert f"{degraded} (even 0.3, perceptual 1): in all 2,075 steps" in later
 
 
 @pytest.mark.parametrize("name", zoo.names())

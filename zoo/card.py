@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from caesr import checkpoint
+from caesr.training import history
 from zoo import client
 from zoo.catalogue import Entry
 
@@ -37,9 +38,9 @@ On the command line, and on the page, where it is called *{family}*:
 
 Means over the pictures of each set, reduced {scale} times by MATLAB's bicubic; PSNR and SSIM on Y (BT.601) with a
 border of {scale} pixels cut off; LPIPS (AlexNet, 0.1) and DISTS, lower is better, on the first ten of B100;
-consistency is the PSNR of the result, reduced again, against the input. The inputs of B100-10-worn were blurred,
-made noisy and packed as JPEG of quality 40 (`caesr.evaluate.worn`).
-`python -m caesr evaluate --model {name} --data FOLDER --perceptual` repeats it; `--first 10`, `--worn`.
+consistency is the PSNR of the result, reduced again, against the input. The inputs of B100-10-light, -medium and
+-heavy were blurred, reduced, made noisy and compressed as JPEG (`caesr.evaluate.STRENGTHS`).
+`python -m caesr evaluate --model {name} --data FOLDER --perceptual` repeats it; `--first 10`, `--degraded medium`.
 
 {figures}
 
@@ -51,7 +52,7 @@ made noisy and packed as JPEG of quality 40 (`caesr.evaluate.worn`).
 
 {limits}
 
-![Small print, and a face worn by blur, noise and JPEG: by bicubic, by {name}, and as they were](limits.jpg)
+![Small print, and a face degraded by blur, noise and JPEG: by bicubic, by {name}, and as they were](limits.jpg)
 
 Text and faces of a few pixels do not come back. The test sets were never trained on.
 """
@@ -136,21 +137,26 @@ def front_matter(entry: Entry) -> str:
 
 
 def trained(entry: Entry, facts: dict) -> str:
-    """What was trained, how long and on what, in sentences."""
-    if not facts:
+    """Say what was trained, how long and on what."""
+    stages = history.stages(facts)
+    if not stages:
         return "Nothing is recorded."
-    began = "Trained on a CPU alone. " if "CPU" in facts["device"] else ""
+    began = "Trained on a CPU alone. " if all("CPU" in stage.device for stage in stages) else ""
     began += f"From the weights of {entry.base_model}. " if entry.base_model else ""
+    steps, pixels = sum(stage.steps for stage in stages), sum(stage.pixels for stage in stages)
     return (
-        f"{began}{schedule(facts)}, by `zoo/recipes/{entry.name}.toml`, which says the rest: freely licensed "
+        f"{began}{'; then '.join(map(stretch, stages))}: in all {steps:,} steps, which saw {pixels / 1e6:,.0f} million "
+        f"low-resolution pixels. The recipes are `zoo/recipes/{entry.name}*.toml`, which say the rest: freely licensed "
         "photographs and BSDS500's training and test pictures, losses, rates."
     )
 
 
-def schedule(facts: dict) -> str:
-    """How long and on what, of one run after the other."""
-    before = f"{schedule(facts['before'])}; then " if facts.get("before") else ""
+def stretch(stage: history.Stage) -> str:
+    """Say how long one stage was, on what, and what it minimised."""
+    minutes = stage.seconds / 60
+    degraded = " degraded" if stage.degrade != "bicubic" else ""
+    loss = ", ".join(f"{name} {weight:g}" for name, weight in stage.loss.items())
     return (
-        f"{before}{facts['steps']:,} steps of {facts['batch']} crops of {facts['patch']}×{facts['patch']} "
-        f"low-resolution pixels in {facts['seconds'] / 60:.0f} minutes on {facts['device']}"
+        f"{stage.steps:,} steps of {stage.batch}{degraded} crops of {stage.patch}×{stage.patch} low-resolution pixels "
+        f"in {minutes:.1f} minutes on {stage.device}{f' ({loss})' if loss else ''}"
     )

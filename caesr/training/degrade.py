@@ -29,7 +29,6 @@ CHROMA_TABLE = (
 )
 
 
-
 def degrade(hr: Tensor, scale: int, generator: torch.Generator) -> Tensor:
     """Run the chain: hr (B, 3, sH, sW) -> lr (B, 3, H, W), rounded to bytes as a file would be."""
     draw = Draw(len(hr), generator)

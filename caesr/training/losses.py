@@ -34,6 +34,23 @@ def charbonnier(output: Tensor, target: Tensor, epsilon: float = 1e-3) -> Tensor
     return ((output - target).square() + epsilon**2).sqrt().mean() - epsilon
 
 
+def even(output: Tensor, target: Tensor, deviation: float = 2 / 255) -> Tensor:
+    """Charbonnier, and the same on what differs from the 5×5 mean where the target is even, which counts eightfold.
+
+    A perceptual loss and an adversary hardly see a faint grid in a sky, people do. How even a place is falls with the
+    variance of its 5×5 pixels, by half at about 0.8 of `deviation`.
+    """
+    with torch.no_grad():
+        grey = target.mean(dim=1, keepdim=True)
+        mean = F.avg_pool2d(grey, 5, stride=1)
+        variance = F.avg_pool2d(grey.square(), 5, stride=1) - mean.square()
+        evenness = torch.exp(-variance / deviation**2)
+    difference = output - target
+    fine = difference[..., 2:-2, 2:-2] - F.avg_pool2d(difference, 5, stride=1)
+    grain = ((fine.square() + 1e-6).sqrt() - 1e-3).mul(evenness).mean()
+    return charbonnier(output, target) + 8 * grain
+
+
 def fft(output: Tensor, target: Tensor) -> Tensor:
     """L1 between the real and imaginary parts of the spectra (Cho et al., MIMO-UNet, ICCV 2021, eq. 5)."""
     difference = torch.fft.rfft2(output - target, norm="ortho")
@@ -41,4 +58,4 @@ def fft(output: Tensor, target: Tensor) -> Tensor:
 
 
 # By their names in recipes.
-LOSSES = {"l1": l1, "mse": mse, "psnr": psnr, "charbonnier": charbonnier, "fft": fft}
+LOSSES = {"l1": l1, "mse": mse, "psnr": psnr, "charbonnier": charbonnier, "even": even, "fft": fft}

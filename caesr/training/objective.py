@@ -1,5 +1,7 @@
 """What a recipe asks for, term by term, and how the terms share in the gradient."""
 
+import random
+
 import torch
 from torch import Tensor
 
@@ -24,7 +26,7 @@ class Objective:
     """
 
     def __init__(self, recipe: Recipe, device: torch.device):
-        self.weights, self.balance = recipe.loss, recipe.balance
+        self.weights, self.balance, self.window = recipe.loss, recipe.balance, recipe.window
         self.shares = torch.tensor(list(self.weights.values()), device=device)
         self.scales = torch.ones(len(self.weights), device=device)  # what brings each gradient to the first one's norm
         self.perceptual: LPIPS | None = None
@@ -42,8 +44,8 @@ class Objective:
 
         Args:
             output: (B, 3, H, W), with a graph; target: the same shape, in [0, 1].
-            step: decides when norms are measured, and how many pixels (0-7) are cut off above and left before the
-                frozen network looks, so that its strides meet no phase of the output more often than another.
+            step: decides when norms are measured, and where the window lies that perceptual and adversarial terms look
+                at. It begins at any pixel, so that no stride of the frozen network meets one phase of the output alone.
         """
         leaf = output.detach().requires_grad_()  # the student's graph is gone through once, at the end
         terms, features = self._terms(leaf, target, step)
@@ -60,13 +62,17 @@ class Objective:
     def _terms(self, output: Tensor, target: Tensor, step: int) -> tuple[list[Tensor], list[list[Tensor]]]:
         """Return every term before its weight, and the features that the adversary judges, of output and target."""
         found: list[list[Tensor]] = []
+        judged: list[list[Tensor]] = []
         if self.perceptual:
-            cut = (..., slice(step % 8, None), slice(step // 8 % 8, None))
+            window = cut(output.shape[-1], self.window, step)
             with torch.autocast(output.device.type, dtype=torch.bfloat16):
-                found.append(self.perceptual.features(output[cut]))
+                found.append(self.perceptual.features(output[window]))
                 with torch.no_grad():
-                    found.append(self.perceptual.features(target[cut]))
-        judged = [[features[n] for n in self.judged] for features in found]
+                    found.append(self.perceptual.features(target[window]))
+            judged = [
+                [x[window], *(features[n] for n in self.judged)]
+                for x, features in zip((output, target), found, strict=True)
+            ]
         terms = []
         for name in self.weights:
             if name == "perceptual" and self.perceptual:
@@ -88,3 +94,11 @@ class Objective:
         if self.adversary:
             prefix = "adversary."
             self.adversary.load({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
+
+
+def cut(side: int, window: int, step: int) -> tuple:
+    """Return the index of a square window of a picture's last two axes; with the step it wanders everywhere."""
+    room = max(0, side - window)
+    places = random.Random(step)  # noqa: S311 # not for secrets
+    top, left = places.randint(0, room), places.randint(0, room)
+    return ..., slice(top, top + window), slice(left, left + window)

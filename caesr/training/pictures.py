@@ -103,7 +103,8 @@ class DegradedPictures:
 
     def make(self, batches: int, generator: torch.Generator) -> Pictures:
         """Degrade so many new batches of crops."""
-        high, low = [], []
+        high: list[Tensor] = []
+        low: list[Tensor] = []
         for _ in range(batches):
             _, hr = self.source.sample(self.batch, generator)
             lr = degrade(hr, self.source.scale, generator)

@@ -2,14 +2,13 @@
 
 The rates follow a trapezoid: they rise over the recipe's warm-up, stay constant for as long as one lets them, and fall
 to zero over a cool-down, which branches off: what it writes lies in OUT/cooled, and the weights in OUT are still there
-to go on from (Hägele et al., NeurIPS 2024, "Scaling laws and compute-optimal training beyond fixed training durations").
+to go on from (Hägele et al., "Scaling laws and compute-optimal training beyond fixed training durations", 2024).
 """
 
 import csv
 import json
 import math
 import signal
-import sys
 import time
 from collections.abc import Callable
 from copy import deepcopy
@@ -89,16 +88,15 @@ class Run:
         self.base_model = ""
         if folder:
             self._take_weights(model, folder, whole=bool(source))
-        self.step = self.began = history.steps(self.past)
+        self.step = self.began = history.steps(self.past)  # crops are drawn by the step: no continuation repeats them
+        self.fresh = self.step  # the step at which the optimizer and the running mean began
         model = model.to(device)
         self.model: CAEResNet = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         self.mean = deepcopy(self.model).eval()
         self.objective = Objective(recipe, device)
         self.optimiser = make_optimiser(self.model, recipe.muon_rate, recipe.adam_rate)
-        self.warmup = recipe.warmup
         if source and folder and (folder / RESUME).exists():
-            self._restore(load_file(folder / RESUME, device=str(device)))
-            self.warmup = 0
+            self._restore(folder / RESUME)
         files, held_out = hold_out(find([data_folder() / name for name in recipe.data]))
         self.pictures = Pictures.read(files, recipe.model.scale, recipe.patch, device)
         self.validation = Pictures.read(held_out[:12], recipe.model.scale, recipe.patch, device)
@@ -138,7 +136,7 @@ class Run:
     @property
     def rate(self) -> float:
         """The share of the recipe's rates that the next step takes: the trapezoid."""
-        rate = min(1.0, (self.step - self.began + 1) / self.warmup) if self.warmup else 1.0
+        rate = min(1.0, (self.step - self.fresh + 1) / max(1, self.recipe.warmup))
         if self.cool_down:
             rate *= 1 - self.cool_down.span.done(self.step - self.cool_down.step, self.seconds - self.cool_down.seconds)
         return rate
@@ -160,7 +158,8 @@ class Run:
             loss = self.objective.backward(output, hr, self.step)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
         self.optimiser.step()
-        keep = min(recipe.ema, (1 + self.step - self.began) / (10 + self.step - self.began))
+        age = self.step - self.fresh
+        keep = min(recipe.ema, (1 + age) / (10 + age))
         with torch.no_grad():
             torch._foreach_lerp_(list(self.mean.parameters()), list(self.model.parameters()), 1 - keep)
         self.step += 1
@@ -193,7 +192,7 @@ class Run:
             tensors |= {f"state.{name}.{key}": t for key, t in self.optimiser.state[p].items()}
         tensors |= {f"objective.{name}": t for name, t in self.objective.state().items()}
         metadata = {"step": str(self.step), "began": str(self.began), "seconds": repr(self.seconds)}
-        metadata |= {"warmup": str(self.warmup), "past": json.dumps(self.past), "base_model": self.base_model}
+        metadata |= {"fresh": str(self.fresh), "past": json.dumps(self.past), "base_model": self.base_model}
         metadata |= {"recipe": self._recipe_json()}
         metadata |= {"cool_down": json.dumps(self.cool_down and asdict(self.cool_down))}
         contiguous = {name: t.contiguous() for name, t in tensors.items()}
@@ -222,16 +221,18 @@ class Run:
         metadata = checkpoint.read_header(file)["__metadata__"]
         if metadata["recipe"] != self._recipe_json():
             raise TrainingError(f"{file} belongs to another recipe. Choose another --out, or leave --resume off.")
-        self._restore(load_file(file, device=str(self.device)))
-        self.step, self.began, self.warmup = (int(metadata[name]) for name in ("step", "began", "warmup"))
+        self._restore(file)
+        self.step, self.began = int(metadata["step"]), int(metadata["began"])
         self.seconds, self.past, self.base_model = (
             float(metadata["seconds"]), json.loads(metadata["past"]), metadata["base_model"],
         )  # fmt: skip
         cool_down = json.loads(metadata["cool_down"])
         self.cool_down = CoolDown(**cool_down | {"span": Span(**cool_down["span"])}) if cool_down else None
 
-    def _restore(self, tensors: dict[str, Tensor]) -> None:
-        """Take weights, their mean, and the state of optimizer and objective from flat named tensors."""
+    def _restore(self, file: Path) -> None:
+        """Take weights, their mean, and the state of optimizer and objective from what `save` wrote."""
+        self.fresh = int(checkpoint.read_header(file)["__metadata__"].get("fresh", "0"))
+        tensors = load_file(file, device=str(self.device))
 
         def below(prefix: str) -> dict[str, Tensor]:
             return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
@@ -286,14 +287,13 @@ def train(
             _loop(run, out, length or Span(), stop, go_on=resume)
         if not cool_down or stop.asked:
             return out
-        cooled, go_on = out / COOLED, False
-        if resume and _began_at(cooled) == run.step:
+        cooled = out / COOLED
+        go_on = resume and _began_at(cooled) == run.step
+        if go_on:
             run.resume(cooled)
-            go_on = True
-        else:
-            run.cool_down = CoolDown(run.step, run.seconds, cool_down)
-            if not (out / RESUME).exists():
-                run.save(out)  # the weights that it branches off from
+        elif not (out / RESUME).exists():
+            run.save(out)  # the weights that it branches off from
+        run.cool_down = run.cool_down or CoolDown(run.step, run.seconds, cool_down)
         _loop(run, cooled, run.cool_down.span, stop, go_on=go_on)
     return cooled
 

@@ -1,0 +1,143 @@
+"""Draw docs/degraded.jpg: six degraded details, upscaled by bicubic, by caesr-photo-x4 and by two peers, at 1:1.
+
+    CAESR_DATA=../shared/data python docs/degraded_sheet.py
+
+Each detail is degraded at medium and at heavy strength (`caesr.evaluate.degraded`) and shown beside the original. The
+peers' weights are read from $CAESR_DATA/peers; docs/crops/README.md and examples/README.md say where the pictures are
+from. A JPEG, because a PNG is four times the size.
+"""
+
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+import compact
+
+from caesr import CAEResNet, Upscaler
+from caesr.evaluate import STRENGTHS, Enlarge, bicubic, degraded
+from zoo.catalogue import CHECKPOINTS
+
+ROOT = Path(__file__).parent.parent
+SCALE = 4
+SIDE, GAP = 160, 4  # of a cell, and between cells, in pixels
+MARGIN, LINE = 16, 17  # left of the cells for the strength, and the height of a line of text, in pixels
+FONT = ImageFont.load_default(10.5)
+PHOTO = "caesr-photo-x4"
+PEERS = {"Real-ESRGAN general v3 (wdn)": "realesr-general-wdn-x4v3", "4xLSDIRCompactC3": "4xLSDIRCompactC3"}
+SHOWN = ("medium", "heavy")
+
+
+@dataclass(frozen=True)
+class Detail:
+    """A square of `SIDE` pixels, cut from a picture after it was degraded and upscaled."""
+
+    name: str
+    file: str
+    left: int
+    top: int
+
+    def read(self) -> np.ndarray:
+        """Return the whole picture (H, W, 3), cropped to multiples of `SCALE`."""
+        with Image.open(ROOT / self.file) as image:
+            pixels = np.array(image.convert("RGB"))
+        height, width = (side // SCALE * SCALE for side in pixels.shape[:2])
+        return pixels[:height, :width]
+
+    def cut(self, picture: np.ndarray) -> Image.Image:
+        """Cut the square out of a picture of the original's size."""
+        return Image.fromarray(picture[self.top : self.top + SIDE, self.left : self.left + SIDE])
+
+
+DETAILS = (
+    Detail("Text", "docs/crops/text.png", 0, 0),
+    Detail("Face", "docs/crops/face.png", 24, 12),
+    Detail("Fur", "docs/crops/fur.png", 32, 0),
+    Detail("Foliage", "docs/crops/foliage.png", 48, 20),
+    Detail("Brick", "docs/crops/brick.png", 24, 14),
+    Detail("Sky", "examples/rocket.png", 0, 52),
+)
+
+
+def upscalers() -> dict[str, Enlarge]:
+    """Load every network that is compared, by the title of its column.
+
+    Raises:
+        FileNotFoundError: the weights of a peer are missing.
+    """
+    photo = Upscaler(CAEResNet.from_pretrained(CHECKPOINTS / PHOTO), "cpu")
+    columns: dict[str, Enlarge] = {"Bicubic": bicubic(SCALE), "CAESR photo": partial(photo, scale=SCALE)}
+    for title, name in PEERS.items():
+        columns[title] = compact.enlarger(compact.load_peer(compact.peer_file(name)))
+    return columns
+
+
+def draw_detail(detail: Detail, columns: dict[str, Enlarge]) -> Image.Image:
+    """Draw a line of titles, and below it a row of cells for each strength."""
+    width = MARGIN + (SIDE + GAP) * (len(columns) + 1) - GAP
+    block = Image.new("RGB", (width, LINE + (SIDE + GAP) * len(SHOWN)), "white")
+    draw = ImageDraw.Draw(block)
+    original = detail.read()
+    for column, title in enumerate((*columns, "Original")):
+        draw.text((MARGIN + (SIDE + GAP) * column, 1), title, fill="black", font=FONT)
+    for row, strength in enumerate(SHOWN):
+        top = LINE + (SIDE + GAP) * row
+        block.paste(upright(f"{detail.name}, {strength}"), (0, top))
+        low_res = degraded(original, 1 / SCALE, STRENGTHS[strength])
+        pictures = [upscale(low_res) for upscale in columns.values()]
+        for column, picture in enumerate([*pictures, original]):
+            block.paste(detail.cut(picture), (MARGIN + (SIDE + GAP) * column, top))
+    return block
+
+
+def upright(text: str) -> Image.Image:
+    """Write a text that reads from bottom to top, in the middle of a cell's height."""
+    line = Image.new("RGB", (SIDE, MARGIN), "white")
+    ImageDraw.Draw(line).text((SIDE // 2, 1), text, fill="black", font=FONT, anchor="ma")
+    return line.transpose(Image.Transpose.ROTATE_90)
+
+
+def captions() -> list[str]:
+    """Say how the inputs were degraded, and whose the peers are."""
+    lines = []
+    for name in SHOWN:
+        strength = STRENGTHS[name]
+        lines.append(
+            f"{name.capitalize()}: blurred (Gaussian, {strength.blur} px), reduced to a quarter, noise added (standard"
+            f" deviation {strength.noise} of 255), saved as JPEG of quality {strength.quality}."
+        )
+    for title, name in PEERS.items():
+        peer = compact.PEERS[name]
+        lines.append(f"{title}: {peer.licence}, {peer.source}.")
+    return lines
+
+
+def draw_sheet(columns: dict[str, Enlarge]) -> Image.Image:
+    """Draw the blocks of all details below each other, and the captions below them."""
+    blocks = [draw_detail(detail, columns) for detail in DETAILS]
+    lines = captions()
+    width, height = blocks[0].size
+    page = Image.new("RGB", (width, height * len(blocks) + LINE * len(lines)), "white")
+    for n, block in enumerate(blocks):
+        page.paste(block, (0, height * n))
+    draw = ImageDraw.Draw(page)
+    for n, line in enumerate(lines):
+        draw.text((MARGIN, height * len(blocks) + LINE * n + 1), line, fill="black", font=FONT)
+    return page
+
+
+def main() -> None:
+    try:
+        columns = upscalers()
+    except FileNotFoundError:
+        files = " and ".join(f"peers/{name}.safetensors" for name in PEERS.values())
+        sys.exit(f"The peers' weights are missing: set CAESR_DATA to a folder that holds {files}.")
+    draw_sheet(columns).save(ROOT / "docs" / "degraded.jpg", quality=92, subsampling=0)
+
+
+if __name__ == "__main__":
+    main()
