@@ -35,17 +35,20 @@ SETS = ("Set5", "Set14", "B100")
 Figures = dict[str, dict[str, float]]  # test set -> measure -> mean
 
 
-def measure(enlarge: Enlarge, scale: int) -> Figures:
-    """Return the means over each test set, and over ten pictures for texture, clean and degraded."""
+def measure(enlarge: Enlarge, scale: int, known: Figures) -> Figures:
+    """Return the means over each test set, and over ten pictures for texture, clean and degraded.
+
+    Args:
+        known: sets that were measured already with these weights; they are returned as they are.
+    """
     features, test = data_folder() / "features", data_folder() / "test"
-    figures = {name: means(evaluate(enlarge, test / name, scale)) for name in SETS}
     perceptual = {"lpips": LPIPS(features), "dists": DISTS(features)}
     ten = partial(evaluate, enlarge, test / "B100", scale, first=10)
-    figures["B100-10"] = means(ten(measures=perceptual | {"weave": weave_of_unit}))
+    sets = {name: partial(evaluate, enlarge, test / name, scale) for name in SETS}
+    sets["B100-10"] = partial(ten, measures=perceptual | {"weave": weave_of_unit})
     for name, strength in STRENGTHS.items():
-        reduce = partial(degraded, strength=strength)
-        figures[f"B100-10-{name}"] = means(ten(measures=perceptual, reduce=reduce))
-    return figures
+        sets[f"B100-10-{name}"] = partial(ten, measures=perceptual, reduce=partial(degraded, strength=strength))
+    return {name: known[name] if name in known else means(scores()) for name, scores in sets.items()}
 
 
 def weave_of_unit(output: Tensor, truth: Tensor) -> Tensor:
@@ -61,15 +64,25 @@ def checkpoint_enlarger(folder: Path) -> tuple[Enlarge, int]:
 
 
 def measure_name(name: str) -> dict[str, Any]:
-    """Measure bicubic, a peer or a checkpoint; returns the part of quality.json that is about it."""
+    """Measure bicubic, a peer or a checkpoint; returns the part of quality.json that is about it.
+
+    What quality.json knows already of the same weights is not measured again.
+    """
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if name == "bicubic":
-        return {"bicubic": {str(scale): measure(bicubic(scale), scale) for scale in (2, 3, 4)}}
+        known = before.get("bicubic", {})
+        return {"bicubic": {str(s): measure(bicubic(s), s, known.get(str(s), {})) for s in (2, 3, 4)}}
     if name in PEERS:
         model = load_peer(peer_file(name))
         parameters = sum(p.numel() for p in model.parameters())
-        figures = measure(enlarger(model), 4)
+        known = before.get("peers", {}).get(name, {}).get("figures", {})
+        figures = measure(enlarger(model), 4, known)
         return {"peers": {name: asdict(PEERS[name]) | {"parameters": parameters, "figures": figures}}}
-    return {"checkpoints": {name: measure(*checkpoint_enlarger(catalogue.CHECKPOINTS / name))}}
+    weights = catalogue.sha256(catalogue.CHECKPOINTS / name / checkpoint.WEIGHTS)
+    same = before.get("weights", {}).get(name) == weights
+    known = before["checkpoints"].get(name, {}) if same else {}
+    figures = measure(*checkpoint_enlarger(catalogue.CHECKPOINTS / name), known)
+    return {"checkpoints": {name: figures}, "weights": {name: weights}}
 
 
 def save(found: dict[str, Any]) -> None:

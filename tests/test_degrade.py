@@ -115,6 +115,6 @@ def test_the_chain_keeps_the_picture_recognisable_and_some_of_them_clean(photogr
 def test_noise_reaches_the_inputs_from_nothing_to_strong():
     flat = torch.full((16, 3, 128, 128), 0.5)
     found = torch.cat([255 * degrade(flat, 4, seeded(n)).std(dim=(2, 3)).mean(dim=1) for n in range(12)])
-    assert (found < 1).float().mean() > 0.1
-    assert found.median() > 1.5  # 0.7 when noise was added at full size alone
-    assert (found > 8).float().mean() > 0.08
+    assert 0.3 < (found < 1).float().mean() < 0.6
+    assert (found > 4).float().mean() > 0.25  # 0.09 when noise was added at full size alone
+    assert (found > 8).float().mean() > 0.08  # and 0.004

@@ -87,7 +87,7 @@ class DegradedPictures:
     goes on finds the same crops. A crop appears in several of its eight symmetries.
     """
 
-    WINDOW, REUSE = 64, 4  # steps; uses of a crop, on average
+    WINDOW, REUSE = 128, 8  # steps; uses of a crop, on average
 
     def __init__(self, pictures: Pictures, batch: int, seed: int):
         self.source, self.batch, self.seed = pictures, batch, seed
