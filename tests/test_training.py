@@ -254,6 +254,20 @@ def test_a_later_stage_of_a_checkpoint_adds_to_its_history_and_another_checkpoin
         assert facts["base_model"] == ("tiny-x2" if name == "other-x2" else "")
 
 
+def test_an_average_lies_between_its_checkpoints_and_keeps_the_history_of_the_later(photos, recipe, tmp_path):
+    settings = read_recipe(recipe)
+    first = train(settings, tmp_path / "first", CPU, length=Span(steps=3))
+    later = train(settings, tmp_path / "later", CPU, source=first, length=Span(steps=2))
+    command = [sys.executable, "-m", "caesr.training.average", str(first), str(later), "--out", str(tmp_path / "mean")]
+    subprocess.run(command, check=True, cwd=ROOT)
+    one, other, mean = (state(tmp_path / name) for name in ("first", "later", "mean"))
+    assert all(torch.allclose(mean[name], (one[name] + other[name]) / 2, atol=1e-7) for name in mean)
+    assert history.steps(checkpoint.read_facts(tmp_path / "mean")) == 5
+    missing = subprocess.run([*command[:-1], str(tmp_path / "x"), "--share", "2"], capture_output=True, text=True)
+    assert missing.returncode == 2
+    assert "Traceback" not in missing.stderr
+
+
 def test_headers_of_older_checkpoints_are_read_as_stages():
     facts = {"batch": 8, "patch": 64, "device": "one CPU thread", "steps": 5, "seconds": 7, "name": "a"}
     facts["before"] = {**facts, "batch": 16}

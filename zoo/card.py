@@ -144,10 +144,12 @@ def trained(entry: Entry, facts: dict) -> str:
     began = "Trained on a CPU alone. " if all("CPU" in stage.device for stage in stages) else ""
     began += f"From the weights of {entry.base_model}. " if entry.base_model else ""
     steps, pixels = sum(stage.steps for stage in stages), sum(stage.pixels for stage in stages)
+    averaged = " The weights are the mean of two points of the run." if "averaged" in facts else ""
     return (
         f"{began}{'; then '.join(map(stretch, stages))}: in all {steps:,} steps, which saw {pixels / 1e6:,.0f} million "
         f"low-resolution pixels. The recipes are `zoo/recipes/{entry.name}*.toml`, which say the rest: freely licensed "
         "photographs and BSDS500's training and test pictures, losses, rates."
+        f"{averaged}"
     )
 
 
