@@ -279,6 +279,7 @@ def train(
         raise TrainingError("Either resume what is in --out, or continue another checkpoint: not both.")
     if resume and not (out / RESUME).exists():  # before the pictures are read
         raise TrainingError(f"{out / RESUME} does not exist: there is nothing to resume.")
+    out.mkdir(parents=True, exist_ok=True)  # before the pictures are read, in case it cannot be
     run = Run(recipe, device, compile=device.type == "cuda", source=source)
     if resume:
         run.resume(out)
