@@ -44,6 +44,7 @@ def parts(run: Run, steps: int) -> dict[str, float]:
     lr, hr = run.sample()
     generator = seeded(run.generator, 1, 1)
     count = iter(range(10**9))
+    near = hr + 0.01 * torch.randn_like(hr)  # what a trained student makes of it
 
     def student() -> None:
         with torch.autocast(device.type, dtype=torch.bfloat16):
@@ -53,11 +54,10 @@ def parts(run: Run, steps: int) -> dict[str, float]:
 
     def losses() -> None:
         step = MEASURE_EVERY * next(count) + 1  # the balance is measured in one step of MEASURE_EVERY
-        output = (hr + 0.01 * torch.randn_like(hr)).requires_grad_()
-        objective.backward(output, hr, step)
+        objective.backward(near.clone().requires_grad_(), hr, step)
 
     def measure_balance() -> None:
-        objective.backward(hr.clone().requires_grad_(), hr, 0)
+        objective.backward(near.clone().requires_grad_(), hr, 0)
 
     def optimiser() -> None:
         for p in run.model.parameters():

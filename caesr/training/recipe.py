@@ -34,7 +34,7 @@ class Recipe:
     balance: bool = False  # whether a loss's weight is its share of the gradient at the output
     degrade: str = "bicubic"  # how low_res comes from high_res: "bicubic", or "photo" (training/degrade.py)
     features: str = "squeezenet"  # the frozen network of "perceptual" and "adversarial", or "vgg16"
-    window: int = 112  # side of what both look at in each crop, in high-res pixels
+    window: int = 96  # side of what both look at in each crop, in high-res pixels
     adversary_rate: float = 1e-3  # Adam's rate for the adversary's heads
     seed: int = 0
 
