@@ -13,11 +13,11 @@ os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / "grad
 
 import gradio as gr
 
-from caesr.page import api, batch, catalogue, compare, enlarge, invented
+from caesr.page import api, tab_batch, tab_compare, tab_invented, tab_upscale, tab_zoo
+from caesr.page.cache_cleaner import forget
 from caesr.page.controls import controls, wire
-from caesr.page.leftovers import forget
 from caesr.page.memory import settle
-from caesr.page.words import LABELS, label
+from caesr.page.translations import LABELS, label
 
 OFTEN, HOUR = 600, 3600  # seconds: how often visitors' files are looked through, and how long they are kept
 BURST = 256  # calls that may come in one moment; how many wait for the device is bounded in caesr/page/device.py
@@ -35,15 +35,15 @@ def page() -> gr.Blocks:
                 chosen = controls()
             with gr.Column(scale=4, min_width=300), gr.Tabs(elem_id="tabs"):
                 with gr.Tab(label("tab_enlarge"), id="enlarge"):
-                    result = enlarge.tab(chosen)
+                    result = tab_upscale.tab(chosen)
                 with gr.Tab(label("tab_compare"), id="compare"):
-                    compared = compare.tab(chosen)
+                    compared = tab_compare.tab(chosen)
                 with gr.Tab(label("tab_invented"), id="invented"):
-                    invented.tab(chosen, result)
+                    tab_invented.tab(chosen, result)
                 with gr.Tab(label("tab_batch"), id="batch"):
-                    batch.tab(chosen)
+                    tab_batch.tab(chosen)
                 with gr.Tab(label("tab_zoo"), id="zoo"):
-                    catalogue.tab(blocks, chosen, compared)
+                    tab_zoo.tab(blocks, chosen, compared)
         wire(blocks, chosen)
         api.endpoints()
     return blocks.queue(max_size=BURST)

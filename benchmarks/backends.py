@@ -22,7 +22,6 @@ import torch
 from PIL import Image
 from speed import busy, processor
 
-import zoo
 from caesr import CAEResNet, Upscaler
 
 ROOT = Path(__file__).parent.parent
@@ -65,7 +64,7 @@ def main() -> None:
             x = torch.from_numpy(image).permute(2, 0, 1)[None].float().div(255).contiguous()
             plain = CAEResNet.from_pretrained(name)  # laid out as it comes
             ways: dict[str, Callable[[], object]] = {
-                f"engine {way}": partial(Upscaler(zoo.load(name), "cpu", precision=way), image, 4)
+                f"engine {way}": partial(Upscaler(CAEResNet.from_pretrained(name), "cpu", precision=way), image, 4)
                 for way in ("float32", "bfloat16")
             }
             with torch.inference_mode():

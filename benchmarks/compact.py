@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caesr.evaluate import Enlarge, tensor
-from caesr.training.recipe import data_folder
+from caesr.evaluation.evaluate import Enlarge, tensor
+from caesr.files.data import data_folder
 
 
 @dataclass(frozen=True)

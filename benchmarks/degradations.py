@@ -31,11 +31,11 @@ import torch
 from artefacts import blockiness, edge_width, luma, noise
 from torch import Tensor
 
-from caesr.evaluate import STRENGTHS, degraded
-from caesr.resize import resize_image
+from caesr.evaluation.degrade import STRENGTHS, degraded
+from caesr.files.data import data_folder
+from caesr.imaging.resize import resize_image
 from caesr.training.degrade import degrade
 from caesr.training.pictures import Pictures, decode, find
-from caesr.training.recipe import data_folder
 
 RESULTS = Path(__file__).parent / "results" / "degradations.json"
 FIGURE = Path(__file__).parent.parent / "docs" / "degradations.png"
@@ -103,7 +103,7 @@ def real_crops(files: Iterable[Path]) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def degraded_crops(name: str, files: Iterable[Path]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the crops of each test picture, degraded at a strength of `caesr.evaluate`."""
+    """Yield the crops of each test picture, degraded at a strength of `caesr.evaluation.evaluate`."""
     for file in files:
         hr = decode(file).numpy()
         hr = hr[: len(hr) // SCALE * SCALE, : hr.shape[1] // SCALE * SCALE]

@@ -37,10 +37,13 @@ from speed import busy, kmac, processor
 from torch.utils.flop_counter import FlopCounterMode
 
 import zoo
-from caesr import Upscaler, picture
-from caesr.evaluate import evaluate, means
-from caesr.lines import prepared
-from caesr.training.recipe import data_folder
+from caesr import Upscaler
+from caesr.engine.row_engine import prepared
+from caesr.evaluation.evaluate import evaluate, means
+from caesr.files.data import data_folder
+from caesr.files.picture import Picture
+from caesr.files.write import write_picture
+from caesr.model.caeresnet import CAEResNet
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "engine.json"
@@ -75,7 +78,7 @@ def speed() -> list[dict[str, Any]]:
         a = torch.rand(PRODUCT, PRODUCT).to(dtype)
         product = 2e-9 * PRODUCT**3
         for name in CHECKPOINTS:
-            model = zoo.load(name)
+            model = CAEResNet.from_pretrained(name)
             scale, whole = model.config.scale, prepared(model, dtype)
             upscaler = Upscaler(model, "cpu", precision=precision)
             x = torch.from_numpy(image).permute(2, 0, 1)[None].float().div(255)
@@ -113,7 +116,7 @@ def losses() -> list[dict[str, Any]]:
     """PSNR on Set5 in either precision, and the difference."""
     rows = []
     for name in zoo.names():
-        model = zoo.load(name)
+        model = CAEResNet.from_pretrained(name)
         psnr = {}
         for precision in PRECISIONS:
             enlarge = partial(Upscaler(model, "cpu", precision=precision), scale=model.config.scale)
@@ -128,7 +131,7 @@ def operators() -> list[dict[str, Any]]:
     """The share of the time of each operator, where it is a hundredth or more."""
     image, rows = photograph(512, 1024), []
     for name in CHECKPOINTS[:2]:
-        upscaler = Upscaler(zoo.load(name), "cpu")
+        upscaler = Upscaler(CAEResNet.from_pretrained(name), "cpu")
         upscaler(image[:64], 4)
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
             upscaler(image, 4)
@@ -143,7 +146,7 @@ def operators() -> list[dict[str, Any]]:
 def tiles() -> list[dict[str, Any]]:
     """The arithmetic that tiles of several sizes take, as a multiple of what the whole picture takes."""
     image, rows = photograph(3000, 4000), []
-    model = zoo.load("caesr-lite-x2")
+    model = CAEResNet.from_pretrained("caesr-lite-x2")
     needed = 2e3 * kmac(model, torch.zeros(1, 3, 64, 64)) * image.shape[0] * image.shape[1]
     for tile in ("auto", 2048, 1024, 512, 256):
         upscaler = Upscaler(model, "cpu", tile)
@@ -202,7 +205,7 @@ def memory() -> list[dict[str, Any]]:
             (10000, 10000, "lite", "tif"),
         ):
             source = Path(folder) / "source.jpg"
-            picture.write(picture.Picture(photograph(height, width)), source, quality=90)
+            write_picture(Picture(photograph(height, width)), source, quality=90)
             command = [sys.executable, "-m", "caesr", "upscale", str(source), "-o", f"{folder}/large.{kind}"]
             command += ["--model", model, "--scale", "4"]
             began = time.perf_counter()

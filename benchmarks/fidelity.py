@@ -6,7 +6,7 @@ from comparison import Table, disturbed
 from quality import SETS, Figures
 
 import zoo
-from caesr.evaluate import STRENGTHS
+from caesr.evaluation.degrade import STRENGTHS
 
 Results = dict[str, Any]  # a file of benchmarks/results
 
@@ -80,8 +80,8 @@ def degraded(quality: Results) -> Table:
     settings = [f"{name} {s.blur:g}, {s.noise:g} and {s.quality}" for name, s in STRENGTHS.items()]
     note = (
         "The first ten of B100. Consistency: PSNR of the result, reduced again, against the clean input. "
-        "Weave: the energy of fine patterns where the truth is flat, in squared grey levels (`caesr.metrics.weave`). "
-        "Degraded inputs are blurred, reduced, made noisy and compressed as JPEG (`caesr.evaluate.degraded`); "
+        "Weave: the energy of fine patterns where the truth is flat, in squared grey levels (`caesr.imaging.metrics.weave`). "
+        "Degraded inputs are blurred, reduced, made noisy and compressed as JPEG (`caesr.evaluation.evaluate.degraded`); "
         f"standard deviation of blur and noise, and quality: {'; '.join(settings)}. "
         f"`{quality['measured']['command']}`, {quality['measured']['date']}.{peers_named(quality)}"
     )

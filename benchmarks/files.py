@@ -17,10 +17,12 @@ os.environ["VIPS_CONCURRENCY"] = "1"  # as workers do: pictures in parallel, not
 
 import numpy as np
 
-from caesr import Upscaler, picture
-from caesr.batch import Job, Outcome, Wish
-from caesr.bulk import enlarge_all
-from zoo import load_family
+from caesr import Upscaler, load_family
+from caesr.files.picture import Picture
+from caesr.files.read import read_picture
+from caesr.files.write import write_picture
+from caesr.jobs.bulk import enlarge_all
+from caesr.jobs.runner import Job, Outcome, Wish
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "files.json"
@@ -42,14 +44,14 @@ def processor_time(work: Callable[[], object], rounds: int = 3) -> float:
 def files(folder: Path) -> dict[str, dict[str, float]]:
     """Of a megapixel in each format: core-seconds to read and to write, megabytes. Photographs that lite enlarged."""
     upscaler = Upscaler(load_family("lite"), "cpu")
-    originals = [picture.read(ROOT / "examples" / f"{name}.png") for name in PHOTOGRAPHS]
-    larger = [picture.Picture(np.ascontiguousarray(upscaler(p.pixels[..., :3], 4))) for p in originals]
+    originals = [read_picture(ROOT / "examples" / f"{name}.png") for name in PHOTOGRAPHS]
+    larger = [Picture(np.ascontiguousarray(upscaler(p.pixels[..., :3], 4))) for p in originals]
     megapixels = sum(p.pixels.shape[0] * p.pixels.shape[1] for p in larger) / 1e6
     measured = {}
     for format in FORMATS:
         paths = [folder / f"{n}.{format}" for n in range(len(larger))]
-        write = processor_time(lambda paths=paths: [picture.write(p, path) for p, path in zip(larger, paths)])  # type: ignore[misc]  # noqa: B905
-        read = processor_time(lambda paths=paths: [picture.read(path) for path in paths])  # type: ignore[misc]
+        write = processor_time(lambda paths=paths: [write_picture(p, path) for p, path in zip(larger, paths)])  # type: ignore[misc]  # noqa: B905
+        read = processor_time(lambda paths=paths: [read_picture(path) for path in paths])  # type: ignore[misc]
         size = sum(path.stat().st_size for path in paths) / 1e6
         each = {"read_core_s": read, "write_core_s": write, "megabytes": size}
         measured[format] = {name: round(value / megapixels, 4) for name, value in each.items()}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from caesr.model import ResidualBlock
+from caesr.model.caeresnet import ResidualBlock
 
 
 def conv(entry: int, out: int, size: int = 3) -> nn.Conv2d:

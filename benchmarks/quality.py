@@ -23,11 +23,14 @@ import torch
 from compact import PEERS, enlarger, load_peer, peer_file
 from torch import Tensor
 
-from caesr import Upscaler, checkpoint
-from caesr.evaluate import STRENGTHS, Enlarge, bicubic, degraded, evaluate, means
-from caesr.metrics import weave
-from caesr.perceptual import DISTS, LPIPS
-from caesr.training.recipe import data_folder
+from caesr import Upscaler
+from caesr.evaluation.degrade import STRENGTHS, degraded
+from caesr.evaluation.evaluate import Enlarge, bicubic, evaluate, means
+from caesr.files.data import data_folder
+from caesr.imaging.metrics import weave
+from caesr.imaging.perceptual import DISTS, LPIPS
+from caesr.model import checkpoint
+from caesr.model.caeresnet import CAEResNet
 from zoo import catalogue
 
 RESULTS = Path(__file__).parent / "results" / "quality.json"
@@ -58,7 +61,7 @@ def weave_of_unit(output: Tensor, truth: Tensor) -> Tensor:
 
 def checkpoint_enlarger(folder: Path) -> tuple[Enlarge, int]:
     """The Upscaler of a checkpoint folder on the CPU, where results do not depend on a GPU's arithmetic."""
-    model = checkpoint.load(folder)
+    model = CAEResNet.from_pretrained(folder)
     upscaler, scale = Upscaler(model, "cpu", precision="float32"), model.config.scale
     return lambda lr: upscaler(lr, scale), scale
 

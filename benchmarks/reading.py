@@ -25,18 +25,19 @@ WARM = ROOT / "examples" / "cat.png"  # read before: what a library does only on
 READ = """
 import json, sys
 from pathlib import Path
-from caesr import decoders, picture
+from caesr.files.read import open_image, read_picture
+from caesr.files.decoder_memory import decoder_memory
 
 def memory(field):
     return 1024 * int(Path("/proc/self/status").read_text().split(field + ":")[1].split()[0])
 
-picture.read(sys.argv[1])
-image, facts = picture._open(Path(sys.argv[2]))
-said = decoders.memory(image)
+read_picture(sys.argv[1])
+image, facts = open_image(Path(sys.argv[2]))
+said = decoder_memory(image)
 del image
 Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
 before = memory("VmRSS")
-pixels = picture.read(sys.argv[2]).pixels
+pixels = read_picture(sys.argv[2]).pixels
 peak = memory("VmHWM") - before
 print(json.dumps({"pixels": facts.width * facts.height, "result": pixels.nbytes, "taken": peak, "said": said}))
 """

@@ -24,11 +24,13 @@ from pathlib import Path
 import torch
 from quality import checkpoint_enlarger
 
-from caesr import CAEResNet, checkpoint
-from caesr.evaluate import evaluate, means
-from caesr.training import history
-from caesr.training.recipe import data_folder, read_recipe
+from caesr import CAEResNet
+from caesr.evaluation.evaluate import evaluate, means
+from caesr.files.data import data_folder
+from caesr.training.recipe import read_recipe
 from caesr.training.train import COOLED, Run, Span, train
+from zoo import history
+from zoo.checkpoint_files import read_facts
 
 RESULTS = Path(__file__).parent / "results"
 SR = {"scale": 4, "skips": "fuse", "global_residual": True}
@@ -161,13 +163,13 @@ def main() -> None:
         steps = count_steps(candidates, folder, arguments.minutes)
         torch.set_num_threads(threads)
         train_all(candidates, steps, arguments.jobs, folder)
-    models = {name: checkpoint.load(path(folder, name) / COOLED) for name in candidates}
+    models = {name: CAEResNet.from_pretrained(path(folder, name) / COOLED) for name in candidates}
     speed = milliseconds(models)
     rows = []
     for name, model in models.items():
         row = {"name": name, "parameters": sum(p.numel() for p in model.parameters())}
         row |= {"milliseconds": round(speed[name], 1), "config": asdict(model.config)}
-        row["steps"] = history.steps(checkpoint.read_facts(path(folder, name) / COOLED))
+        row["steps"] = history.steps(read_facts(path(folder, name) / COOLED))
         for data in ("Set5", "Set14"):
             enlarge, scale = checkpoint_enlarger(path(folder, name) / COOLED)
             scores = evaluate(enlarge, data_folder() / "test" / data, scale)

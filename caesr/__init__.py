@@ -1,7 +1,8 @@
-"""CAESR: photographs enlarged by convolutional-autoencoder residual networks."""
+"""CAESR: photographs upscaled by convolutional-autoencoder residual networks."""
 
-from caesr.model import CAEResNet
-from caesr.upscale import Upscaler
+from caesr.engine.upscaler import Upscaler
+from caesr.model.caeresnet import CAEResNet
+from caesr.model.family import load_family
+from zoo import __version__
 
-__all__ = ["CAEResNet", "Upscaler"]
-__version__ = "0.1.0"
+__all__ = ["CAEResNet", "Upscaler", "__version__", "load_family"]

@@ -3,7 +3,7 @@
     python docs/contact_sheet.py
 
 The pictures of docs/crops, reduced and enlarged again, at 1:1: docs/contact_sheet.png. For every card, limits.jpg:
-small print, and a face that is degraded first: blurred, noisy, compressed as JPEG (`caesr.evaluate.degraded`, medium).
+small print, and a face that is degraded first: blurred, noisy, compressed as JPEG (`caesr.evaluation.evaluate.degraded`, medium).
 `docs/degraded_sheet.py` draws degraded details beside the results of peers.
 """
 
@@ -16,9 +16,11 @@ from PIL import Image
 
 import zoo
 from caesr import Upscaler
-from caesr.compare import sheet
-from caesr.evaluate import STRENGTHS, Enlarge, Reduce, bicubic, degraded
-from caesr.resize import resize_image
+from caesr.evaluation.compare import sheet
+from caesr.evaluation.degrade import STRENGTHS, degraded
+from caesr.evaluation.evaluate import Enlarge, Reduce, bicubic
+from caesr.imaging.resize import resize_image
+from caesr.model.caeresnet import CAEResNet
 from zoo.catalogue import CHECKPOINTS
 
 HERE = Path(__file__).parent
@@ -27,7 +29,7 @@ DETAILS = ("text", "fabric", "foliage", "fur", "face", "facade")
 
 def enlarger(name: str) -> Enlarge:
     """A checkpoint's network at its native scale, on the CPU."""
-    return partial(Upscaler(zoo.load(name), "cpu"), scale=zoo.info(name).scale)
+    return partial(Upscaler(CAEResNet.from_pretrained(name), "cpu"), scale=zoo.info(name).scale)
 
 
 def rows(details: Sequence[tuple[str, Reduce]], ways: Mapping[str, Enlarge], scale: int) -> list[dict[str, np.ndarray]]:

@@ -2,7 +2,7 @@
 
     CAESR_DATA=../shared/data python docs/degraded_sheet.py
 
-Each detail is degraded at medium and at heavy strength (`caesr.evaluate.degraded`) and shown beside the original. The
+Each detail is degraded at medium and at heavy strength (`caesr.evaluation.evaluate.degraded`) and shown beside the original. The
 peers' weights are read from $CAESR_DATA/peers; docs/crops/README.md and examples/README.md say where the pictures are
 from. A JPEG, because a PNG is four times the size.
 """
@@ -19,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import compact
 
 from caesr import CAEResNet, Upscaler
-from caesr.evaluate import STRENGTHS, Enlarge, bicubic, degraded
+from caesr.evaluation.degrade import STRENGTHS, degraded
+from caesr.evaluation.evaluate import Enlarge, bicubic
 from zoo.catalogue import CHECKPOINTS
 
 ROOT = Path(__file__).parent.parent

@@ -30,8 +30,13 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("VIPS_CONCURRENCY", "1")
 
-from caesr import checkpoint, picture  # noqa: E402 - found by the path above
+import pyvips  # noqa: E402
+
+from caesr.files.picture import PictureError  # noqa: E402 - found by the path above
+from caesr.files.read import inspect, read_picture  # noqa: E402
+from caesr.model.caeresnet import CAEResNet  # noqa: E402
 from tests import mutate, seeds  # noqa: E402
+from zoo.checkpoint_files import CheckpointError  # noqa: E402
 
 SECONDS = 5  # of the processor: a case that takes more hangs
 WAITING = 60  # seconds by the clock: so does one that waits for something that never comes
@@ -67,15 +72,15 @@ def attempt(kind: str, data: bytes, folder: Path) -> str:
     try:
         if kind.endswith((".json", ".safetensors")):
             (folder / kind).write_bytes(data)
-            checkpoint.load(folder)
+            CAEResNet.from_pretrained(folder)
         else:
             (folder / "case").write_bytes(data)
-            facts = picture.inspect(folder / "case")
-            seen = picture.read(folder / "case", max_pixels=PIXELS)
+            facts = inspect(folder / "case")
+            seen = read_picture(folder / "case", max_pixels=PIXELS)
             if seen.pixels.shape[:2] != (facts.height, facts.width):
                 return f"other size: {seen.pixels.shape} is not {facts}"
         return "read"
-    except (picture.PictureError, checkpoint.CheckpointError) as error:
+    except (PictureError, CheckpointError) as error:
         message = str(error)
         good = message.endswith(".") and "\n" not in message and len(message) < 600
         return "refused" if good else f"no sentence: {message[:300]!r}"
@@ -185,7 +190,7 @@ def run(seed: int, count: int, keep: Path, jobs: int = 1) -> dict[str, Any]:
     return {
         "date": date.today().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "libvips": ".".join(str(picture.pyvips.version(part)) for part in range(3)),
+        "libvips": ".".join(str(pyvips.version(part)) for part in range(3)),
         "seed": seed,
         "cases": count,
         "minutes": round((time.monotonic() - began) / 60, 1),

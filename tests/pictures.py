@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from caesr.picture import PictureError
+from caesr.files.picture import PictureError
 
 FORMATS = ["jpg", "png", "webp", "tif"]
 ORIENTATION, MAKE, EXIF, GPS, TAKEN, LENS = 0x0112, 0x010F, 0x8769, 0x8825, 0x9003, 0xA434

@@ -9,7 +9,7 @@ import numpy as np
 import pyvips
 from PIL import Image, ImageCms
 
-from caesr.strips import chunk
+from caesr.files.row_writer import chunk
 from tests.conftest import ROOT, small
 
 SIZE = (40, 30)  # width and height of every seed

@@ -12,7 +12,8 @@ from PIL import Image
 
 import zoo
 from caesr import Upscaler
-from caesr.__main__ import main
+from caesr.cli import main
+from caesr.model.family import load_family
 from tests.conftest import ROOT
 
 CAT = ROOT / "examples" / "cat.png"
@@ -26,7 +27,7 @@ def caesr(*arguments: object, **environment: str) -> subprocess.CompletedProcess
 def test_a_photograph_comes_out_as_the_library_makes_it(tmp_path):
     done = caesr("upscale", CAT, "-o", tmp_path / "cat.png", "--scale", 3, "--tile", 64, "--device", "cpu")
     assert done.returncode == 0, done.stderr
-    expected = Upscaler(zoo.load_family("lite"), "cpu", 64)(np.array(Image.open(CAT).convert("RGB")), 3)
+    expected = Upscaler(load_family("lite"), "cpu", 64)(np.array(Image.open(CAT).convert("RGB")), 3)
     assert np.array_equal(np.array(Image.open(tmp_path / "cat.png")), expected)
     assert "1 enlarged, 0 failed" in done.stderr
 
@@ -37,7 +38,7 @@ def test_ensemble_and_true_to_input_do_what_the_library_does(tmp_path):
     ways = ("--ensemble", "--true-to-input")
     done = caesr("upscale", source, "-o", target, "--scale", 2, "--device", "cpu", *ways)
     assert done.returncode == 0, done.stderr
-    picture, networks = np.array(Image.open(source)), zoo.load_family("lite")
+    picture, networks = np.array(Image.open(source)), load_family("lite")
     expected = Upscaler(networks, "cpu", ensemble=True, true_to_input=True)(picture, 2)
     assert np.array_equal(np.array(Image.open(target)), expected)
     assert not np.array_equal(expected, Upscaler(networks, "cpu")(picture, 2))

@@ -16,7 +16,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from caesr.batch import Wish, enlarge_file
+from caesr.jobs.runner import Wish, enlarge_file
 from caesr.page.settings import Settings
 from tests.serving import ROOT
 

@@ -1,21 +1,21 @@
-"""The zoo: CAESR's checkpoints, where they are and how they come."""
+"""The zoo: where CAESR's checkpoints are and how they get here. Needs neither torch nor caesr."""
+
+__version__ = "0.1.0"  # of caesr and zoo; before the imports, which tell it to the Hub
 
 from zoo.catalogue import Entry, ZooError, info, names
-from zoo.dial import fetch_dial, load_dial
-from zoo.hub import entry_of, fell_back, fetch, fetch_family, load, load_family, whereabouts
+from zoo.checkpoint_files import CheckpointError
+from zoo.hub import entry_of, fell_back, fetch, fetch_blend, fetch_family, whereabouts
 
 __all__ = [
+    "CheckpointError",
     "Entry",
     "ZooError",
     "entry_of",
     "fell_back",
     "fetch",
-    "fetch_dial",
+    "fetch_blend",
     "fetch_family",
     "info",
-    "load",
-    "load_dial",
-    "load_family",
     "names",
     "whereabouts",
 ]

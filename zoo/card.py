@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from caesr import checkpoint
-from caesr.training import history
-from zoo import client
+from zoo import history
 from zoo.catalogue import Entry
+from zoo.checkpoint_files import FILES, read_facts, write_atomically
 
 TEMPLATE = """\
 ---
@@ -39,7 +38,7 @@ On the command line, and on the page, where it is called *{family}*:
 Means over the pictures of each set, reduced {scale} times by MATLAB's bicubic; PSNR and SSIM on Y (BT.601) with a
 border of {scale} pixels cut off; LPIPS (AlexNet, 0.1) and DISTS, lower is better, on the first ten of B100;
 consistency is the PSNR of the result, reduced again, against the input. The inputs of B100-10-light, -medium and
--heavy were blurred, reduced, made noisy and compressed as JPEG (`caesr.evaluate.STRENGTHS`).
+-heavy were blurred, reduced, made noisy and compressed as JPEG (`caesr.evaluation.evaluate.STRENGTHS`).
 `python -m caesr evaluate --model {name} --data FOLDER --perceptual` repeats it; `--first 10`, `--degraded medium`.
 
 {figures}
@@ -78,7 +77,7 @@ MEASURES = {  # of the catalogue's figures -> the Hub's name, for people, decima
 
 def write(entry: Entry, folder: Path) -> None:
     """Write README.md into the checkpoint's folder."""
-    checkpoint.replace(folder / "README.md", render(entry, checkpoint.read_facts(folder)).encode())
+    write_atomically(folder / "README.md", render(entry, read_facts(folder)))
 
 
 def render(entry: Entry, facts: dict) -> str:
@@ -96,9 +95,7 @@ def render(entry: Entry, facts: dict) -> str:
         megabytes=entry.size / 1e6,
         front=front_matter(entry),
         family=entry.family.capitalize(),
-        download=f"\nOnly the files:\n\n    hf download {entry.repo_id} {' '.join(client.FILES)}\n"
-        if entry.repo_id
-        else "",
+        download=f"\nOnly the files:\n\n    hf download {entry.repo_id} {' '.join(FILES)}\n" if entry.repo_id else "",
         figures="\n".join(rows) if entry.figures else "Not measured yet.",
         trained=trained(entry, facts),
         limits=LIMITS.get(entry.family, CLEAN),

@@ -4,13 +4,21 @@ catalogue.json is written by `python -m zoo add` from the checkpoint folders and
 `python -m zoo publish`; nobody types a hash, a revision or a figure.
 """
 
-import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from caesr import checkpoint
+from zoo.checkpoint_files import (
+    CONFIG,
+    FILES,
+    WEIGHTS,
+    count_parameters,
+    read_config,
+    read_facts,
+    sha256,
+    write_atomically,
+)
 
 HERE = Path(__file__).parent
 CATALOGUE, CHECKPOINTS = HERE / "catalogue.json", HERE / "checkpoints"
@@ -68,7 +76,7 @@ def read() -> dict[str, Entry]:
 def write(entries: dict[str, Entry]) -> None:
     """Replace catalogue.json."""
     values = [asdict(entry) for entry in entries.values()]
-    checkpoint.replace(CATALOGUE, (json.dumps(values, indent=1) + "\n").encode())
+    write_atomically(CATALOGUE, json.dumps(values, indent=1) + "\n")
 
 
 def describe(folder: Path, figures: dict[str, dict[str, float]]) -> Entry:
@@ -78,23 +86,16 @@ def describe(folder: Path, figures: dict[str, dict[str, float]]) -> Entry:
         CheckpointError: the folder does not hold a sound checkpoint.
         ValueError: its name is not as above, or contradicts its config.
     """
-    model = checkpoint.load(folder)
     return Entry(
         name=folder.name,
         family=folder.name.removeprefix("caesr-").rpartition("-")[0],
-        scale=model.config.scale,
-        parameters=sum(p.numel() for p in model.parameters()),
-        size=(folder / checkpoint.WEIGHTS).stat().st_size,
-        sha256={name: sha256(folder / name) for name in (checkpoint.CONFIG, checkpoint.WEIGHTS)},
-        base_model=checkpoint.read_facts(folder).get("base_model", ""),
+        scale=int(read_config(folder / CONFIG)["scale"]),
+        parameters=count_parameters(folder),
+        size=(folder / WEIGHTS).stat().st_size,
+        sha256={name: sha256(folder / name) for name in FILES},
+        base_model=read_facts(folder).get("base_model", ""),
         figures=figures,
     )
-
-
-def sha256(file: Path) -> str:
-    """The SHA-256 of a file, in hex."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def names() -> list[str]:

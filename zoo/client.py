@@ -13,12 +13,10 @@ from queue import Empty, Queue
 from threading import Thread
 from typing import Any
 
-from caesr import __version__, checkpoint
-from caesr.checkpoint import CONFIG, WEIGHTS
-from zoo import catalogue
+from zoo import __version__
 from zoo.catalogue import Entry, ZooError
+from zoo.checkpoint_files import CONFIG, FILES, WEIGHTS, read_config, sha256
 
-FILES = (CONFIG, WEIGHTS)  # nothing else is ever fetched: no .bin, no .pt, no .pth
 LARGEST = 1 << 30  # bytes; no CAE-ResNet comes near
 ANSWER = 4.0  # seconds in which the Hub has to answer
 PAUSE = 30.0  # seconds for which a Hub that did not answer is not asked again: a family has several members
@@ -120,7 +118,7 @@ def download(source: Source) -> Path:
         config = verified(source, file := CONFIG, source.sha256.get(CONFIG))
         if config.parent.name != commit:
             raise Unavailable("it was changed while it was fetched; try again")
-        checkpoint.read_config(config)
+        read_config(config)
         # The Hub names large files by their SHA-256: somebody else's weights can be verified, too.
         known = etag if re.fullmatch("[0-9a-f]{64}", etag) else None
         return verified(pinned, file := WEIGHTS, source.sha256.get(WEIGHTS, known)).parent
@@ -148,7 +146,7 @@ def ask(source: Source, file: str) -> tuple[str, str]:
     return head.commit_hash, head.etag
 
 
-def verified(source: Source, file: str, sha256: str | None) -> Path:
+def verified(source: Source, file: str, expected: str | None) -> Path:
     """Download one file, once more if it arrives damaged; a damaged copy does not stay in the cache."""
     from huggingface_hub import hf_hub_download
 
@@ -167,7 +165,7 @@ def verified(source: Source, file: str, sha256: str | None) -> Path:
                 tqdm_class=bar,
             )
         )
-        if sha256 is None or catalogue.sha256(path) == sha256:
+        if expected is None or sha256(path) == expected:
             return path
         blob = path.resolve()  # a link into blobs/, where the system has links
         path.unlink()

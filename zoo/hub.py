@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from caesr import CAEResNet, checkpoint
 from zoo import catalogue
 from zoo.catalogue import Entry, ZooError
+from zoo.checkpoint_files import sha256
 from zoo.client import Progress, Source, Unavailable, cached, download, within
 
 PATIENCE = 8.0  # seconds for the whole of a checkpoint that ships as well
@@ -66,24 +66,6 @@ def fetch(
     return published(entry, Source.of(entry, **how))
 
 
-def load(name: str) -> CAEResNet:
-    """The network of a checkpoint, on the CPU, in eval mode.
-
-    Raises:
-        ZooError, CheckpointError: as `fetch`, and `CAEResNet.from_pretrained`.
-    """
-    return checkpoint.load(fetch(name))
-
-
-def load_family(name: str) -> list[CAEResNet]:
-    """What an `Upscaler` needs: the networks of `fetch_family`.
-
-    Raises:
-        ZooError, CheckpointError: as `load`.
-    """
-    return [checkpoint.load(folder) for folder in fetch_family(name)]
-
-
 def fetch_family(name: str) -> list[Path]:
     """The folders of every scale of a family, or that of the one checkpoint, folder or repository of that name.
 
@@ -96,6 +78,19 @@ def fetch_family(name: str) -> list[Path]:
         there_is = ", ".join([*families, *catalogue.names()])
         raise ZooError(f"There is no family, checkpoint or folder {name!r}. There is: {there_is}.")
     return [fetch(member) for member in members or [name]]
+
+
+def fetch_blend() -> list[tuple[Path, Path]]:
+    """The folders of base and of texture, for every scale that both families have: the ends of the texture dial.
+
+    Raises:
+        ZooError, CheckpointError: as `fetch`; or there is no such scale.
+    """
+    entries = catalogue.read().values()
+    base, texture = ({e.scale: e.name for e in entries if e.family == family} for family in ("base", "texture"))
+    if not base.keys() & texture.keys():
+        raise ZooError("The zoo has no scale in which there is a base and a texture network to blend.")
+    return [(fetch(base[scale]), fetch(texture[scale])) for scale in sorted(base.keys() & texture.keys())]
 
 
 def fell_back(folder: Path) -> str:
@@ -170,7 +165,7 @@ def from_repository(source: Source) -> Path:
         raise ZooError(f"{source}: {reason}. {source.remedy}") from reason
 
 
-def wrong(folder: Path, sha256: dict[str, str]) -> list[Path]:
+def wrong(folder: Path, hashes: dict[str, str]) -> list[Path]:
     """The files of a folder that are not there, or not what they have to be."""
-    files = {folder / name: expected for name, expected in sha256.items()}
-    return [file for file, expected in files.items() if not file.is_file() or catalogue.sha256(file) != expected]
+    files = {folder / name: expected for name, expected in hashes.items()}
+    return [file for file, expected in files.items() if not file.is_file() or sha256(file) != expected]

@@ -12,11 +12,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from caesr import CAEResNet, __version__, checkpoint
-from zoo import card, client, hub, space
+from zoo import __version__, card, client, hub, space
 from zoo.catalogue import Entry, ZooError
+from zoo.checkpoint_files import FILES
 
-FILES = ("README.md", "limits.jpg", *client.FILES)
+PUBLISHED = ("README.md", "limits.jpg", *FILES)
 TAG = f"v{__version__}"
 
 log = logging.getLogger("caesr.zoo")
@@ -35,20 +35,9 @@ def publish(entry: Entry, namespace: str, *, private: bool = False) -> Entry:
     with TemporaryDirectory() as copy:
         shutil.copytree(folder, copy, dirs_exist_ok=True)
         card.write(entry, Path(copy))  # it names the repository, which perhaps there never will be
-        commit = upload(Path(copy), entry.repo_id, private=private, only=FILES, tag=TAG)
+        commit = upload(Path(copy), entry.repo_id, private=private, only=PUBLISHED, tag=TAG)
     card.write(entry, folder)
     return replace(entry, revision=commit)
-
-
-def push(model: CAEResNet, repo_id: str, *, private: bool = False, **facts: Any) -> str:
-    """Upload a network to anybody's repository; returns the commit. `facts` go into the weights' header.
-
-    Raises:
-        ZooError: there is no token, or the Hub refuses.
-    """
-    with TemporaryDirectory() as folder:
-        checkpoint.save(model, Path(folder), **facts)
-        return upload(Path(folder), repo_id, private=private, only=FILES)
 
 
 def push_space(repo_id: str, *, private: bool = False) -> str:

@@ -5,9 +5,9 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from caesr import checkpoint
 from zoo import catalogue, client
 from zoo.catalogue import Entry
+from zoo.checkpoint_files import FILES, write_atomically
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -21,7 +21,7 @@ def front_matter(readme: str, entries: Iterable[Entry]) -> str:
     published = [entry for entry in entries if entry.revision]
     fields = {
         "models": [entry.repo_id for entry in published],
-        "preload_from_hub": [f"{entry.repo_id} {','.join(client.FILES)} {entry.revision}" for entry in published],
+        "preload_from_hub": [f"{entry.repo_id} {','.join(FILES)} {entry.revision}" for entry in published],
     }
     lines = [f"{name}:\n" + "".join(f"- {item}\n" for item in items) for name, items in fields.items() if items]
     _, front, text = readme.split("---\n", 2)
@@ -31,7 +31,7 @@ def front_matter(readme: str, entries: Iterable[Entry]) -> str:
 def write() -> None:
     """Bring README.md to what the catalogue says; where CAESR is installed as a package there is none."""
     if README.exists():
-        checkpoint.replace(README, front_matter(README.read_text(), catalogue.read().values()).encode())
+        write_atomically(README, front_matter(README.read_text(), catalogue.read().values()))
 
 
 def assemble(folder: Path, repo_id: str = "") -> Path:

@@ -10,11 +10,11 @@ from typing import Any
 import gradio as gr
 
 import zoo
-from caesr.compare import Compared, sheet
+from caesr.evaluation.compare import Comparison, sheet
 from caesr.page import device
-from caesr.page.compare import columns, prepare
-from caesr.page.problems import PROBLEMS, sorry
+from caesr.page.errors import PROBLEMS, sorry
 from caesr.page.settings import FORMATS, KEPT, Settings
+from caesr.page.tab_compare import columns, prepare
 
 MOST = 16e6  # pixels of each result of a comparison
 
@@ -116,9 +116,9 @@ def compare(file: str, models: str = "bicubic, lite", scale: float = 4, truth: s
             raise ValueError(
                 f"Results of more than {MOST / 1e6:g} megapixels are not compared. Choose a smaller picture."
             )
-        found: list[Compared] = []
+        found: list[Comparison] = []
         for step in columns(task, [name.strip() for name in models.split(",") if name.strip()], settings, None):
-            found += [step] if isinstance(step, Compared) else []
+            found += [step] if isinstance(step, Comparison) else []
             yield gr.skip(), gr.skip()
         pictures = {column.name: column.picture for column in found}
         sheet([pictures if task.truth is None else pictures | {"truth": task.truth}]).save(folder / "sheet.png")

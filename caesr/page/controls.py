@@ -8,13 +8,14 @@ from typing import Any
 import gradio as gr
 
 import zoo
-from caesr import picture
+from caesr.engine.plan import LARGEST_SCALE, SMALLEST_TILE, passes
+from caesr.files.picture import MODES
+from caesr.files.read import inspect
+from caesr.jobs.target import KINDS
 from caesr.page import device
-from caesr.page.problems import PROBLEMS
+from caesr.page.errors import PROBLEMS
 from caesr.page.settings import DIAL, FORMATS, KEPT, Settings
-from caesr.page.words import label, reason, say
-from caesr.planning import LARGEST_SCALE, SMALLEST_TILE, passes
-from caesr.target import KINDS
+from caesr.page.translations import label, reason, say
 
 EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").glob("*.png"))
 Values = Mapping[Any, Any]  # of the components that an event takes
@@ -141,14 +142,14 @@ def wire(blocks: gr.Blocks, c: Controls) -> None:
 
 def look(file: str, event: gr.SelectData) -> tuple[int, int]:
     """Where the picture was clicked, in percent."""
-    found, (x, y) = picture.inspect(file), event.index
+    found, (x, y) = inspect(file), event.index
     return tuple(round(100 * min(1, max(0, at / side))) for at, side in ((x, found.width), (y, found.height)))
 
 
 def describe(settings: Settings, file: str | None, request: gr.Request | None) -> str:
     """Which checkpoints the choice takes, their size and measured PSNR; what the Hub did not give."""
     try:
-        found = picture.inspect(file) if file else None
+        found = inspect(file) if file else None
         height, width = (found.height, found.width) if found else (1000, 1000)  # any, while there is none
         how = settings.how()
         networks = {network.config.scale: folder for network, folder in zip(how.networks(), how.folders, strict=True)}
@@ -182,9 +183,9 @@ def facts(file: str | None, settings: Settings, request: gr.Request | None) -> s
     if not file:
         return ""
     try:
-        found = picture.inspect(Path(file))
+        found = inspect(Path(file))
         scale = settings.target.scale(found.height, found.width)
-        channels = {mode: n for n, mode in picture.MODES.items()}[found.mode]
+        channels = {mode: n for n, mode in MODES.items()}[found.mode]
         plan = device.plan(settings.how(), found.height, found.width, channels, found.depth, scale)
     except PROBLEMS as error:
         return f"⚠️ {reason(request, error)}"

@@ -27,13 +27,13 @@ try:
 except ImportError:
     spaces = None
 
-from caesr import CAEResNet, Upscaler, checkpoint
-from caesr.batch import Wish, enlarge_file
-from caesr.blend import blend
-from caesr.decoded import Decoded
+from caesr import CAEResNet, Upscaler
+from caesr.engine.progress import Progress
+from caesr.files.lazy import LazyPixels
+from caesr.jobs.runner import Wish, enlarge_file
+from caesr.model.family import blend
+from caesr.page.errors import PROBLEMS
 from caesr.page.memory import give_back
-from caesr.page.problems import PROBLEMS
-from caesr.progress import Progress
 
 Step = TypeVar("Step")
 FREE = threading.Lock()  # one enlargement at a time
@@ -77,7 +77,7 @@ class How:
         """Read once."""
         return networks(self.folders, self.blended, self.texture)
 
-    def strips(self, image: np.ndarray | Decoded, scale: float) -> Iterator[Progress]:
+    def strips(self, image: np.ndarray | LazyPixels, scale: float) -> Iterator[Progress]:
         """`Upscaler.strips`, wherever the device is; while a tile is made, the progress so far again and again.
 
         Raises:
@@ -85,7 +85,7 @@ class How:
         """
         if not spaces:
             self.networks()  # so that reading them does not count as pace
-        elif isinstance(image, Decoded):
+        elif isinstance(image, LazyPixels):
             image = image[:, :]  # a decoder does not go into another process
         began = time.monotonic()
         try:
@@ -120,10 +120,10 @@ PACES: dict[tuple[How, tuple[int, ...]], float] = {}
 @lru_cache(maxsize=8)
 def networks(folders: tuple[Path, ...], blended: tuple[Path, ...], texture: float) -> list[CAEResNet]:
     """The networks of these folders, with as much of the others in them."""
-    found = [checkpoint.load(folder) for folder in folders]
+    found = [CAEResNet.from_pretrained(folder) for folder in folders]
     if not blended:
         return found
-    return [blend(one, checkpoint.load(other), texture) for one, other in zip(found, blended, strict=True)]
+    return [blend(one, CAEResNet.from_pretrained(other), texture) for one, other in zip(found, blended, strict=True)]
 
 
 class Busy(RuntimeError):
@@ -223,7 +223,7 @@ def watched(steps: Generator[Progress]) -> Iterator[Progress]:
         THREAD.submit(steps.close)  # after the tile at hand; nobody waits for that
 
 
-def work(how: How, image: np.ndarray | Decoded, scale: float) -> Generator[Progress]:
+def work(how: How, image: np.ndarray | LazyPixels, scale: float) -> Generator[Progress]:
     """What runs where the device is."""
     try:
         yield from how.upscaler().strips(image, scale)
@@ -231,7 +231,7 @@ def work(how: How, image: np.ndarray | Decoded, scale: float) -> Generator[Progr
         raise gr.Error(str(error)) from error  # of any other error ZeroGPU passes on the name only
 
 
-def seconds(how: How, image: np.ndarray | Decoded, scale: float) -> float:
+def seconds(how: How, image: np.ndarray | LazyPixels, scale: float) -> float:
     """How long `work` may take on ZeroGPU, which wants to know before it lends the GPU: so much a tile."""
     side = 1024 if how.tile == "auto" else int(how.tile)
     height, width = image.shape[:2]

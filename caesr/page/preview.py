@@ -10,9 +10,10 @@ import numpy as np
 import pyvips
 import torch
 
-from caesr import picture
-from caesr.enlargement import Resize
-from caesr.layers import from_layers, to_layers
+from caesr.engine.pipeline import Resize
+from caesr.files.read import inspect, read_picture
+from caesr.files.write import write_picture
+from caesr.imaging.arrays import to_array, to_tensors
 
 MOST = 16e6  # pixels shown; browsers stall on more
 PART = 512  # side of what is shown at 1:1, in pixels of the result
@@ -26,11 +27,11 @@ def previews(source: Path, result: Path, folder: Path) -> tuple[Path, Path, bool
     Raises:
         PictureError: a file cannot be read or written.
     """
-    found, before = picture.inspect(result), picture.read(source)
+    found, before = inspect(result), read_picture(source)
     shrink = min(1.0, math.sqrt(MOST / (found.width * found.height)))
     size = round(found.height * shrink), round(found.width * shrink)
     whole = (0, size[0]), (0, size[1])
-    first = picture.write(replace(before, pixels=window(before.pixels, size, whole)), folder / "before.png")
+    first = write_picture(replace(before, pixels=window(before.pixels, size, whole)), folder / "before.png")
     if shrink == 1 and found.format != "tif":  # which browsers do not show
         return first, result, True
     after = opened(result).resize(size[1] / found.width, vscale=size[0] / found.height, kernel="cubic")
@@ -46,7 +47,7 @@ def parts(source: Path, result: Path, across: float, down: float) -> tuple[bytes
     Raises:
         PictureError: a file cannot be read.
     """
-    found, before = picture.inspect(result), picture.read(source)
+    found, before = inspect(result), read_picture(source)
     size = found.height, found.width
     rows, columns = (around(middle, side) for middle, side in zip((down, across), size, strict=True))
     left, top, width, height = columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0]
@@ -76,11 +77,11 @@ def window(pixels: np.ndarray, size: tuple[int, int], wanted: tuple[tuple[int, i
     """A window of the picture (H, W, C) resized by bicubic to `size`."""
     step = Resize((pixels.shape[0], pixels.shape[1]), size, size[0] / pixels.shape[0])
     rows, columns = (step.needs(wanted[axis], axis) for axis in (0, 1))
-    colour, alpha = to_layers(pixels[slice(*rows), slice(*columns)])
+    colour, alpha = to_tensors(pixels[slice(*rows), slice(*columns)])
     with torch.inference_mode():
         colour = step.apply(colour, (rows, columns), wanted).clamp(0, 1)
         alpha = None if alpha is None else step.apply(alpha, (rows, columns), wanted).clamp(0, 1)
-    return from_layers(colour, alpha, like=pixels)
+    return to_array(colour, alpha, like=pixels)
 
 
 def png(pixels: np.ndarray, icc: bytes | None = None) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from caesr.page import device
-from caesr.page.words import say
+from caesr.page.translations import say
 
 
 def line(elem_id: str) -> gr.HTML:

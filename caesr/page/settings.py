@@ -6,9 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import zoo
-from caesr.batch import Wish
+from caesr.jobs.runner import Wish
+from caesr.jobs.target import Target
 from caesr.page.device import How
-from caesr.target import Target
 
 FORMATS = ("png", "jpg", "webp", "tif")
 DIAL = "texture"  # the family whose strength can be chosen

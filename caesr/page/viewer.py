@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from caesr.page.words import label, say
+from caesr.page.translations import label, say
 
 HERE = Path(__file__).parent
 ZOOMS = (1, 2, 4)  # pixels of the screen for one of the picture

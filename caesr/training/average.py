@@ -9,8 +9,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from caesr import checkpoint
-from caesr.blend import blend
+from caesr.model.caeresnet import CAEResNet
+from caesr.model.family import blend
+from zoo.checkpoint_files import read_facts
 
 
 def average(earlier: Path, later: Path, out: Path, share: float = 0.5) -> None:
@@ -20,8 +21,8 @@ def average(earlier: Path, later: Path, out: Path, share: float = 0.5) -> None:
         CheckpointError: one of them is missing or damaged.
         ValueError: they are different networks, or the share is not from 0 to 1.
     """
-    net = blend(checkpoint.load(earlier), checkpoint.load(later), share)
-    checkpoint.save(net, out, **checkpoint.read_facts(later), averaged=share)
+    net = blend(CAEResNet.from_pretrained(earlier), CAEResNet.from_pretrained(later), share)
+    net.save_pretrained(out, **read_facts(later), averaged=share)
 
 
 def main() -> int:

@@ -5,10 +5,11 @@ import random
 import torch
 from torch import Tensor
 
-from caesr.perceptual import LPIPS
+from caesr.files.data import data_folder
+from caesr.imaging.perceptual import LPIPS
 from caesr.training.adversary import ProjectedAdversary
 from caesr.training.losses import LOSSES
-from caesr.training.recipe import Recipe, data_folder
+from caesr.training.recipe import Recipe
 
 MEASURE_EVERY = 16  # steps between two measurements of the gradients' norms
 ON_FEATURES = ("perceptual", "adversarial")

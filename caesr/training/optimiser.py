@@ -10,7 +10,7 @@ from collections import defaultdict
 import torch
 from torch import Tensor
 
-from caesr.model import CAEResNet
+from caesr.model.caeresnet import CAEResNet
 
 
 def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:

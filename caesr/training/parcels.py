@@ -12,8 +12,8 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from caesr.files.data import data_folder
 from caesr.training.pictures import find
-from caesr.training.recipe import data_folder
 
 MEBIBYTE = 1 << 20
 

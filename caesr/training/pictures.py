@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from caesr.resize import resize
+from caesr.imaging.resize import resize
 from caesr.training.degrade import degrade
 
 SUFFIXES = {".webp", ".png", ".jpg", ".jpeg"}

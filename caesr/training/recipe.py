@@ -1,12 +1,11 @@
 """A recipe: a TOML file that says what is trained, on what and how; how long is said where it is run."""
 
-import os
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from caesr.model import Config
+from caesr.model.caeresnet import Config
 from caesr.training.losses import LOSSES
 
 
@@ -70,17 +69,3 @@ def read_recipe(file: Path, device: str = "cpu") -> Recipe:
     except (OSError, KeyError, TypeError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error).removesuffix(".")
         raise ValueError(f"{file} is not a recipe: {why}.") from error
-
-
-def data_folder() -> Path:
-    """Return where training and test pictures lie: $CAESR_DATA, by default ../shared/data.
-
-    Raises:
-        FileNotFoundError: there is no such folder.
-    """
-    folder = Path(os.environ.get("CAESR_DATA", "../shared/data"))
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            f"{folder} does not exist. Set CAESR_DATA to the folder with the train/ and test/ pictures."
-        )
-    return folder

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from caesr.model import CAEResNet, ResidualBlock
+from caesr.model.caeresnet import CAEResNet, ResidualBlock
 
 
 @torch.no_grad()

@@ -19,15 +19,19 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from caesr import checkpoint
-from caesr.metrics import on_luma
-from caesr.model import CAEResNet
-from caesr.training import history, start
+import zoo
+from caesr.files.data import data_folder
+from caesr.imaging.metrics import on_luma
+from caesr.model.caeresnet import CAEResNet
+from caesr.model.checkpoint import save_tensors
+from caesr.training import start
 from caesr.training.losses import LOSSES
 from caesr.training.objective import Objective
 from caesr.training.optimiser import make_optimiser
 from caesr.training.pictures import DegradedPictures, Pictures, find, hold_out, seeded
-from caesr.training.recipe import Recipe, data_folder
+from caesr.training.recipe import Recipe
+from zoo import history
+from zoo.checkpoint_files import read_facts, read_header
 
 RESUME, LOG, COOLED = "resume.safetensors", "log.csv", "cooled"
 SAVE_SECONDS = 120  # between two saves
@@ -83,7 +87,7 @@ class Run:
         self.generator = torch.Generator(device)
         model = CAEResNet(**asdict(recipe.model))
         start.identity(model)
-        folder = checkpoint.folder_of(source or recipe.start) if source or recipe.start else None
+        folder = zoo.fetch(str(source or recipe.start)) if source or recipe.start else None
         self.past: dict = {}  # what the checkpoint that this run continues says of itself
         self.base_model = ""
         if folder:
@@ -108,7 +112,7 @@ class Run:
 
     def _take_weights(self, model: CAEResNet, folder: Path, whole: bool) -> None:
         """Begin with another checkpoint's weights: all of them, or those that fit."""
-        earlier, facts = checkpoint.load(folder), checkpoint.read_facts(folder)
+        earlier, facts = CAEResNet.from_pretrained(folder), read_facts(folder)
         if whole and earlier.config != model.config:
             raise TrainingError(f"{folder} is another network than {self.recipe.name}'s: it cannot be continued.")
         start.warm(model, earlier)
@@ -185,7 +189,7 @@ class Run:
 
     def save(self, folder: Path) -> None:
         """Write the checkpoint so far, and all that is needed to go on, each file atomically."""
-        checkpoint.save(self.mean, folder, **self.facts())
+        self.mean.save_pretrained(folder, **self.facts())
         tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
         tensors |= {f"mean.{name}": t for name, t in self.mean.state_dict().items()}
         for name, p in self.model.named_parameters():
@@ -196,7 +200,7 @@ class Run:
         metadata |= {"recipe": self._recipe_json()}
         metadata |= {"cool_down": json.dumps(self.cool_down and asdict(self.cool_down))}
         contiguous = {name: t.contiguous() for name, t in tensors.items()}
-        checkpoint.save_tensors(folder / RESUME, contiguous, metadata)
+        save_tensors(folder / RESUME, contiguous, metadata)
 
     def facts(self) -> dict:
         """Return what the checkpoint says of itself: the stages of its training, this run's last."""
@@ -218,7 +222,7 @@ class Run:
             TrainingError: it is another recipe's.
         """
         file = folder / RESUME
-        metadata = checkpoint.read_header(file)["__metadata__"]
+        metadata = read_header(file)["__metadata__"]
         if metadata["recipe"] != self._recipe_json():
             raise TrainingError(f"{file} belongs to another recipe. Choose another --out, or leave --resume off.")
         self._restore(file)
@@ -231,7 +235,7 @@ class Run:
 
     def _restore(self, file: Path) -> None:
         """Take weights, their mean, and the state of optimizer and objective from what `save` wrote."""
-        self.fresh = int(checkpoint.read_header(file)["__metadata__"].get("fresh", "0"))
+        self.fresh = int(read_header(file)["__metadata__"].get("fresh", "0"))
         tensors = load_file(file, device=str(self.device))
 
         def below(prefix: str) -> dict[str, Tensor]:
@@ -303,7 +307,7 @@ def _began_at(cooled: Path) -> int | None:
     """The step at which the unfinished cool-down in a folder began; None if there is none."""
     if not (cooled / RESUME).exists():
         return None
-    return json.loads(checkpoint.read_header(cooled / RESUME)["__metadata__"]["cool_down"])["step"]
+    return json.loads(read_header(cooled / RESUME)["__metadata__"]["cool_down"])["step"]
 
 
 def _loop(run: Run, out: Path, span: Span, stop: "_Stop", go_on: bool) -> None:

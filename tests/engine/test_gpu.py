@@ -1,0 +1,74 @@
+"""On a CUDA device: the same pictures as on a CPU, exact tiles, half precision that is checked, memory that runs out.
+
+    python -m pytest --noconftest tests/engine/test_gpu.py
+
+Besides pytest it needs torch, numpy, pillow and safetensors only, as a borrowed machine may have no more.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from caesr import CAEResNet, Upscaler
+from caesr.engine.pipeline import Pipeline
+
+ROOT = Path(__file__).parents[2]
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
+
+
+@pytest.fixture(scope="module")
+def photograph() -> np.ndarray:
+    return np.array(Image.open(ROOT / "examples" / "coffee.png").convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def base() -> CAEResNet:
+    return CAEResNet.from_pretrained(ROOT / "zoo" / "checkpoints" / "caesr-base-x4")
+
+
+def test_a_gpu_gives_what_a_cpu_gives(base, photograph):
+    here, there = (Upscaler(base, device, precision="float32")(photograph, 4) for device in ("cpu", "cuda"))
+    assert np.abs(here.astype(int) - there).max() <= 1
+
+
+@pytest.mark.parametrize("tile", [32, 100, 256, "auto"])
+def test_tiles_do_not_show_on_a_gpu(base, photograph, tile):
+    tiled, whole = (
+        Upscaler(base, "cuda", side, precision="float32")(photograph.astype(np.uint16) * 257, 4).astype(int)
+        for side in (tile, 4096)
+    )
+    assert np.abs(tiled - whole).max() <= 1e-4 * 65535
+
+
+def test_bfloat16_is_chosen_and_stays_near_float32(base, photograph):
+    fast, exact = (Upscaler(base, "cuda", precision=precision) for precision in ("auto", "float32"))
+    assert fast.precision == torch.bfloat16
+    difference = np.abs(fast(photograph, 4).astype(int) - exact(photograph, 4))
+    assert difference.mean() < 0.5
+    assert difference.max() <= 16
+
+
+def test_when_the_memory_of_a_gpu_runs_out_the_result_is_the_same(base, photograph, monkeypatch):
+    expected = Upscaler(base, "cuda", 512, precision="float32")(photograph, 4)
+    window = Pipeline.window
+
+    def little_memory(self, rows, columns):
+        if max(rows[1] - rows[0], columns[1] - columns[0]) > 600:
+            torch.empty(1 << 50, device="cuda")  # a petabyte: torch's own error
+        return window(self, rows, columns)
+
+    monkeypatch.setattr(Pipeline, "window", little_memory)
+    halved = Upscaler(base, "cuda", 512, precision="float32")(photograph, 4)
+    assert np.abs(halved.astype(int) - expected).max() <= 1
+
+
+def test_the_whole_picture_is_never_on_the_gpu(base):
+    upscaler = Upscaler(base, "cuda", 256)
+    image = np.zeros((4000, 4000, 3), np.uint8)
+    torch.cuda.reset_peak_memory_stats()
+    for _ in upscaler.strips(image, 4):
+        pass
+    assert torch.cuda.max_memory_allocated() < 0.5 * image.nbytes * 16  # of the result as bytes

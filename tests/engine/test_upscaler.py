@@ -1,0 +1,303 @@
+"""The Upscaler: tiles do not show, any scale, any kind of picture, and it stops when told."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import zoo
+from caesr import CAEResNet, Upscaler
+from caesr.engine.device import choose_device, free_in_group
+from caesr.engine.pipeline import Pipeline
+from caesr.engine.plan import SMALLEST_TILE, choose_tile
+from caesr.imaging.arrays import fill_transparent
+from caesr.imaging.invention import contradiction
+from caesr.imaging.resize import resize_image
+from tests.conftest import small
+
+SIDE = st.integers(1, 150)
+NETWORKS = {
+    "zoo": [small(scale) for scale in (2, 3, 4)],
+    "sum": [
+        small(scale, skips="sum", widths=(4, 8, 8), encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1)) for scale in (3,)
+    ],
+    "article": [
+        CAEResNet(scale=3, upsampling="pre", widths=(8, 16)),
+        CAEResNet(scale=2, upsampling="pre", widths=(8, 16)),
+    ],
+}
+
+
+@settings(max_examples=40, deadline=None)
+@given(SIDE, SIDE, st.integers(SMALLEST_TILE, 120), st.sampled_from(sorted(NETWORKS)), st.data())
+def test_tiles_give_what_the_whole_picture_gives(height, width, tile, name, data):
+    network = data.draw(st.sampled_from(NETWORKS[name])).eval()
+    x = torch.rand(3, height, width, generator=torch.Generator().manual_seed(height * 1000 + width))
+    tiled, whole = (Upscaler(network, "cpu", side, precision="float32") for side in (tile, 4096))
+    image = (x * 65535).permute(1, 2, 0).numpy().astype(np.uint16)  # 16 bits, to see small differences
+    difference = np.abs(tiled(image, network.config.scale).astype(int) - whole(image, network.config.scale))
+    assert difference.max() <= 1e-4 * 65535
+
+
+@pytest.mark.parametrize("name", [name for name in zoo.names() if zoo.info(name).family != "seed"])  # which is slow
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_no_checkpoint_shows_its_tiles_in_either_precision(name, precision, photograph):
+    model = CAEResNet.from_pretrained(name)
+    tiled, strips, whole = (
+        Upscaler(model, "cpu", tile, precision=precision)(photograph[:97], model.config.scale).astype(int)
+        for tile in (41, "auto", 4096)
+    )
+    for other in (tiled, strips):
+        assert np.abs(other - whole).max() <= 1
+        assert (other == whole).mean() >= 0.9999
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.floats(1, 8))
+def test_any_scale_from_1_to_8_gives_exactly_the_size_asked_for(height, width, scale):
+    upscaler = Upscaler(NETWORKS["zoo"], "cpu")
+    assert upscaler(np.zeros((height, width, 3), np.uint8), scale).shape == (
+        round(height * scale),
+        round(width * scale),
+        3,
+    )
+
+
+@pytest.mark.parametrize(
+    ("scale", "natives"),
+    [
+        (1, [2]),
+        (2, [2]),
+        (2.01, [3]),
+        (3.5, [4]),
+        (4, [4]),
+        (4.05, [2, 3]),
+        (6, [2, 3]),
+        (7, [2, 4]),
+        (8, [2, 4]),
+    ],
+)
+def test_the_nearest_native_scale_at_or_above_is_taken_and_two_passes_above_4(family, scale, natives):
+    assert [model.config.scale for model in Upscaler(family, "cpu").route(scale)] == natives
+
+
+@pytest.mark.parametrize("scale", [0, 0.99, 8.01, -2, float("nan"), float("inf")])
+def test_a_scale_that_cannot_be_is_refused(family, scale):
+    with pytest.raises(ValueError, match="scale"):
+        Upscaler(family, "cpu")(np.zeros((8, 8, 3), np.uint8), scale)
+
+
+def test_a_single_checkpoint_says_how_far_it_reaches():
+    with pytest.raises(ValueError, match="4 at most"):
+        Upscaler(small(2), "cpu").route(5)
+
+
+@pytest.mark.parametrize("channels", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_grey_colour_alpha_and_16_bits_come_out_as_they_went_in(family, photograph, channels, kind):
+    image = photograph[:60, :70].astype(kind) * (1 if kind == np.uint8 else 257)
+    grey, alpha = image[:, :, :1], image[:, :, 1:2]
+    image = [grey[:, :, 0], grey, np.dstack([grey, alpha]), image, np.dstack([image, alpha])][channels]
+    output = Upscaler(family, "cpu")(image, 2)
+    assert output.dtype == kind
+    assert output.shape == (120, 140, *image.shape[2:])
+    before, after = (np.atleast_3d(x if kind == np.uint8 else x >> 8).astype(np.uint8) for x in (image, output))
+    error = np.abs(resize_image(after, 0.5).astype(int) - before)
+    assert np.median(error) < 40  # the untrained network adds something to its bicubic enlargement, not chaos
+
+
+def test_16_bits_keep_more_than_256_levels(family):
+    ramp = np.linspace(20000, 24000, 100 * 40).reshape(40, 100, 1).repeat(3, axis=2).astype(np.uint16)
+    assert len(np.unique(Upscaler(family, "cpu")(ramp, 2))) > 1000
+
+
+def test_a_pil_image_comes_back_as_one(family, photograph):
+    image = Image.fromarray(photograph[:40, :50])
+    output = Upscaler(family, "cpu")(image, 2)
+    assert (output.mode, output.size) == ("RGB", (100, 80))
+    assert np.array_equal(np.array(output), Upscaler(family, "cpu")(photograph[:40, :50], 2))
+
+
+def test_the_same_call_gives_the_same_bytes(family, photograph):
+    upscaler = Upscaler(family, "cpu", 64)
+    assert np.array_equal(upscaler(photograph, 2.5), upscaler(photograph, 2.5))
+
+
+def test_black_behind_a_transparent_area_leaves_no_dark_fringe():
+    white = np.full((40, 40, 4), 255, np.uint8)
+    white[:, 20:] = 0  # transparent, and black as many programs store it
+    identity = small(2)
+    torch.nn.init.zeros_(identity.decoder[-1].weight)
+    torch.nn.init.zeros_(identity.decoder[-1].bias)  # now it is bicubic
+    output = Upscaler(identity, "cpu")(white, 2)
+    assert output[:, :, :3][output[:, :, 3] > 0].min() == 255
+    assert output[:, 44:, 3].max() == 0
+
+
+def test_hidden_colours_are_filled_from_the_nearest_visible_ones():
+    image = np.zeros((16, 16, 4), np.uint8)
+    image[:, :4] = 255, 3, 0, 128
+    image[:, 4:, :3] = 77
+    filled = fill_transparent(image)
+    assert np.array_equal(filled[:, :4], image[:, :4, :3])
+    assert filled[:, 4:, 0].min() >= 254
+    assert filled[:, 4:, 1].max() <= 4
+    assert filled[:, 4:, 2].max() == 0
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 700), st.integers(1, 30), st.sampled_from([2, 4]), st.floats(0, 1))
+def test_in_strips_hidden_colours_are_filled_as_at_once(height, width, channels, share):
+    random = np.random.default_rng(height)
+    image = random.integers(0, 256, (height, width, channels), dtype=np.uint8)
+    image[..., -1] *= random.random((height, width)) < share
+    parts = fill_transparent(image)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("caesr.imaging.arrays.STRIP", 1000)
+        assert np.abs(fill_transparent(image).astype(int) - parts).max() <= 1
+    shown = image[..., -1] > 0
+    assert np.array_equal(parts[shown], image[shown][:, :-1])
+
+
+def test_progress_counts_tiles_up_to_the_result(family, photograph):
+    upscaler = Upscaler(family, "cpu", 64)
+    steps = list(upscaler.stream(photograph, 5))  # 2 x 3: two passes
+    *tiles, last = steps
+    assert [step.done for step in tiles] == list(range(1, len(tiles) + 1))
+    assert {step.total for step in steps} == {upscaler.count_tiles(*photograph.shape[:2], 5)} == {len(tiles)}
+    assert all(step.result is None for step in tiles)
+    assert last.result.shape == (750, 1130, 3)
+
+
+def test_closing_the_stream_stops_the_work(family, photograph, monkeypatch):
+    upscaler, runs = Upscaler(family, "cpu", 32), []
+    run = Pipeline.window
+    monkeypatch.setattr(Pipeline, "window", lambda self, *window: runs.append(1) or run(self, *window))
+    stream = upscaler.stream(photograph, 4)
+    next(stream)
+    next(stream)
+    stream.close()
+    assert len(runs) == 2
+
+
+def test_when_memory_runs_out_the_tile_is_halved_and_the_result_is_the_same(family, photograph, monkeypatch):
+    expected = Upscaler(family, "cpu", 128)(photograph, 2)
+    run = Pipeline.window
+
+    def small_memory(self, rows, columns):
+        result = run(self, rows, columns)  # what was begun is lost, and must not be missed
+        if max(rows[1] - rows[0], columns[1] - columns[0]) > 128:
+            raise torch.OutOfMemoryError("no more")
+        return result
+
+    monkeypatch.setattr(Pipeline, "window", small_memory)
+    *_, last = Upscaler(family, "cpu", 128).stream(photograph, 2)
+    assert last.tile < 128
+    assert np.abs(last.result.astype(int) - expected).max() <= 1
+
+
+def test_what_the_machine_cannot_hold_is_refused_before_it_is_tried(family):
+    immense = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (10**6, 10**6, 3))  # takes no memory itself
+    with pytest.raises(ValueError, match=r"8000000 x 8000000 pixels takes 192000\.0 GB"):
+        Upscaler(family, "cpu")(immense, 8)
+
+
+def test_so_is_a_strip_that_memory_does_not_hold(family, monkeypatch):
+    monkeypatch.setattr("caesr.engine.plan.free_memory", lambda: 1e6)
+    with pytest.raises(ValueError, match="80000 x 4 pixels takes"):
+        next(Upscaler(family, "cpu").strips(np.zeros((1, 20_000, 3), np.uint8), 4))
+
+
+def test_in_a_container_its_own_limit_counts(tmp_path):
+    assert free_in_group(tmp_path) == float("inf")  # nothing is said
+    (tmp_path / "memory.current").write_text("700000000\n")
+    (tmp_path / "memory.stat").write_text("anon 500000000\ninactive_file 200000000\nactive_file 0\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert free_in_group(tmp_path) == float("inf")
+    (tmp_path / "memory.max").write_text("1000000000\n")
+    assert free_in_group(tmp_path) == 500_000_000  # cached files make room when asked
+
+
+def test_with_little_memory_left_tiles_are_small(monkeypatch):
+    model = CAEResNet.from_pretrained("caesr-base-x4")
+    plenty = choose_tile(model, torch.device("cpu"))
+    monkeypatch.setattr("caesr.engine.plan.free_memory", lambda: 3e7)
+    assert choose_tile(model, torch.device("cpu")) == 128 < plenty
+
+
+def test_an_error_that_is_not_memory_is_not_swallowed(family, photograph, monkeypatch):
+    def broken(self, rows, columns):
+        raise RuntimeError("a kernel failed")
+
+    monkeypatch.setattr(Pipeline, "window", broken)
+    with pytest.raises(RuntimeError, match="a kernel failed"):
+        Upscaler(family, "cpu")(photograph, 2)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((0, 4, 3), np.uint8),
+        np.zeros((4, 4, 5), np.uint8),
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros(4, np.uint8),
+    ],
+)
+def test_an_array_that_is_no_picture_is_refused(family, image):
+    with pytest.raises(ValueError, match="An image of"):
+        Upscaler(family, "cpu")(image, 2)
+
+
+def test_what_an_upscaler_cannot_use_is_refused_in_words():
+    with pytest.raises(ValueError, match="three channels"):
+        Upscaler(CAEResNet(1, 1), "cpu")
+    with pytest.raises(ValueError, match="tile=8"):
+        Upscaler(small(2), "cpu", 8)
+    with pytest.raises(ValueError, match="precision='int8'"):
+        Upscaler(small(2), "cpu", precision="int8")
+    with pytest.raises(ValueError, match="is not known"):
+        choose_device("toaster")
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="not available"):
+            choose_device("cuda")
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(5, 70), st.integers(5, 70), st.integers(SMALLEST_TILE, 64))
+def test_an_ensemble_is_the_mean_over_eight_symmetries_tiled_or_whole(height, width, tile):
+    net = small(2)
+    layer = torch.rand(3, height, width, generator=torch.Generator().manual_seed(height * width))
+    image = (layer.permute(1, 2, 0) * 255).byte().numpy()
+    tiled = Upscaler(net, "cpu", tile=tile, ensemble=True)(image, 2)
+    plain, expected = Upscaler(net, "cpu", tile=1024), np.zeros((2 * height, 2 * width, 3))
+    for flip in (False, True):
+        for quarters in range(4):
+            turned = np.rot90(image[:, ::-1] if flip else image, quarters)
+            back = np.rot90(plain(np.ascontiguousarray(turned), 2), -quarters).astype(float)
+            expected += (back[:, ::-1] if flip else back) / 8
+    assert np.abs(tiled - expected).max() <= 1.5  # eight results were rounded to bytes above
+
+
+def test_an_ensemble_counts_its_tiles_and_can_be_cancelled_between_them(photograph):
+    upscaler = Upscaler(small(2), "cpu", tile=64, ensemble=True)
+    *steps, last = upscaler.stream(photograph, 2)
+    assert len(steps) == last.total == upscaler.count_tiles(*photograph.shape[:2], 2)
+
+
+@pytest.mark.parametrize("scale", [2, 2.7, 4])
+def test_true_to_input_gives_the_input_when_reduced_again(photograph, scale):
+    source = photograph[:60, :80]
+    upscalers = [Upscaler([small(2), small(3), small(4)], "cpu", true_to_input=way) for way in (False, True)]
+    free, true = (upscaler(source, scale) for upscaler in upscalers)
+    assert free.shape == true.shape
+    assert contradiction(true, source)[1] > max(45, contradiction(free, source)[1] + 3)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_very_narrow_pictures_are_upscaled_in_bfloat16_as_in_float32(width, family):
+    image = np.linspace(0, 255, 9 * width * 3).reshape(9, width, 3).astype(np.uint8)
+    exact = Upscaler(family, "cpu", precision="float32")(image, 3).astype(int)
+    for _ in range(20):
+        assert abs(Upscaler(family, "cpu", precision="bfloat16")(image, 3) - exact).max() <= 2

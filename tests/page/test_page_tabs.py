@@ -1,0 +1,195 @@
+"""The tabs Compare, Invented, Batch and Zoo, and whether everybody can use the page: in a real browser."""
+
+import csv
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import expect
+
+import zoo
+from caesr import Upscaler
+from caesr.evaluation.evaluate import tensor
+from caesr.imaging.metrics import on_luma
+from caesr.imaging.resize import resize_image
+from caesr.model.family import load_family
+from tests.browsing import CAT, READY, TABS, download, drop, turn_to, type_in, visit
+
+pytestmark = pytest.mark.browser
+
+
+def rows(page, table: str) -> list[list[str]]:
+    return page.locator(f"{table} tbody tr").evaluate_all(
+        "rows => rows.map(r => [...r.children].map(c => c.innerText))"
+    )
+
+
+def test_networks_are_compared_on_the_part_that_was_chosen(browser, server):
+    page = visit(browser, server, locale="en")
+    drop(page, CAT)
+    turn_to(page, "compare")
+    page.click("#side label:has-text('64')")
+    page.click("#compare")
+    expect(page.locator("#compared img")).to_have_count(3, timeout=READY)
+    assert [row[0] for row in rows(page, "#figures")] == ["bicubic", "lite", "base"]
+    assert all(float(row[1]) >= 0 for row in rows(page, "#figures"))
+    sizes = page.locator("#compared img").evaluate_all("all => all.map(i => [i.naturalWidth, i.naturalHeight])")
+    assert sizes == [[256, 256]] * 3
+    assert page.outside == []
+
+
+def test_with_a_ground_truth_alone_the_figures_are_those_of_the_library(browser, server, tmp_path):
+    truth = np.array(Image.open(CAT).convert("RGB"))[:120, :160]
+    Image.fromarray(truth).save(tmp_path / "truth.png")
+    page = visit(browser, server, locale="en")
+    type_in(page, "#scale", 2)
+    turn_to(page, "compare")
+    page.click("#side label:has-text('256')")
+    drop(page, tmp_path / "truth.png", into="#truth")
+    page.uncheck("#models label:has-text('Base') input")
+    page.click("#compare")
+    expect(page.locator("#compared img")).to_have_count(5, timeout=READY)  # two results, the truth, two errors
+    small = resize_image(truth, 1 / 2)
+    enlarged = Upscaler(load_family("lite"), "cpu")(small, 2)
+    psnr, ssim = on_luma(tensor(enlarged), tensor(truth), 2)
+    lite = rows(page, "#figures")[1]
+    assert lite[0] == "lite"
+    assert lite[3:5] == [f"{psnr:.2f}", f"{ssim:.4f}"]
+
+
+def test_a_ground_truth_of_another_size_is_answered_in_a_sentence(browser, server):
+    page = visit(browser, server, locale="en")
+    drop(page, CAT)
+    turn_to(page, "compare")
+    drop(page, CAT, into="#truth")
+    page.click("#compare")
+    expect(page.locator("body")).to_contain_text(
+        "The ground truth is 226 × 150 and the result would be 904 × 600", timeout=READY
+    )
+
+
+def test_what_was_invented_is_shown_and_said_in_a_sentence(browser, server):
+    page = visit(browser, server, locale="en")
+    drop(page, CAT)
+    turn_to(page, "invented")
+    page.click("#show-map")
+    expect(page.locator("body")).to_contain_text("Enlarge this picture first", timeout=READY)
+    turn_to(page, "enlarge")
+    page.click("#run")
+    expect(page.locator("#status")).to_contain_text("904 × 600", timeout=READY)
+    turn_to(page, "invented")
+    page.click("#show-map")
+    expect(page.locator("#verdict")).to_contain_text("dB. Reduced again", timeout=READY)
+    sizes = page.eval_on_selector_all("#map img", "all => all.map(i => [i.naturalWidth, i.naturalHeight])")
+    assert sizes == [[904, 600], [904, 600]]
+    page.click("#map-kind label:has-text('invented')")
+    page.click("#show-map")
+    expect(page.locator("#verdict")).to_contain_text("of the pixels differ visibly from what base makes", timeout=READY)
+
+
+def test_in_a_batch_one_broken_file_stops_none_of_the_others_and_it_can_be_gone_on_with(browser, server, tmp_path):
+    small = Image.open(CAT).convert("RGB").resize((40, 30))
+    small.save(tmp_path / "one.png")
+    (tmp_path / "broken.png").write_bytes(CAT.read_bytes()[:3000])
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG")
+    with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
+        archive.writestr("inside/two.jpg", buffer.getvalue())
+        archive.writestr("inside/notes.txt", "no picture")
+    page = visit(browser, server, locale="en")
+    type_in(page, "#scale", 2)
+    turn_to(page, "batch")
+    page.set_input_files("#files input[type=file]", [tmp_path / name for name in ("one.png", "broken.png", "more.zip")])
+    expect(page.locator("#files")).to_contain_text("more", timeout=READY)
+    page.click("#run-batch")
+    expect(page.locator("#rows")).to_contain_text("2 of 3 done, 1 failed", timeout=READY)
+    expect(page.locator("#download-zip")).to_be_enabled(timeout=READY)
+    made = download(page, "#download-zip", tmp_path)
+    with zipfile.ZipFile(made) as archive:
+        assert sorted(archive.namelist()) == ["inside/two_jpg_2x.png", "one_2x.png", "report.csv"]
+        with Image.open(io.BytesIO(archive.read("one_2x.png"))) as image:
+            assert np.array_equal(np.array(image), Upscaler(load_family("lite"), "cpu")(np.array(small), 2))
+        report = list(csv.DictReader(io.StringIO(archive.read("report.csv").decode())))
+    assert [(row["name"], row["result"]) for row in report] == [
+        ("broken.png", ""), ("inside/two.jpg", "inside/two_jpg_2x.png"), ("one.png", "one_2x.png"),
+    ]  # fmt: skip
+    assert "damaged" in report[0]["error"]
+    assert float(report[1]["seconds"]) > 0
+    drop(page, made, into="#earlier")
+    page.click("#run-batch")
+    expect(page.locator("#rows")).to_contain_text("there already", timeout=READY)
+    expect(page.locator("#rows")).to_contain_text("2 of 3 done, 1 failed", timeout=READY)
+    assert [row[1] for row in rows(page, "#rows")] == ["there already", "failed", "there already"]
+
+
+def test_a_batch_that_is_stopped_gives_what_is_done(browser, server, tmp_path):
+    Image.open(CAT).convert("RGB").resize((40, 30)).save(tmp_path / "a.png")
+    pixels = np.array(Image.open(CAT).convert("RGB"))
+    Image.fromarray(np.tile(pixels, (8, 8, 1))).save(tmp_path / "b.png")
+    page = visit(browser, server, locale="en")
+    page.click("#more > button")
+    page.uncheck("#auto input")
+    type_in(page, "#tile", 32)
+    turn_to(page, "batch")
+    page.set_input_files("#files input[type=file]", [tmp_path / "a.png", tmp_path / "b.png"])
+    expect(page.locator("#files")).to_contain_text("b", timeout=READY)
+    page.click("#run-batch")
+    expect(page.locator("#rows")).to_contain_text("a_4x.png", timeout=READY)
+    expect(page.locator("#rows")).to_contain_text("1 of 2 done", timeout=READY)
+    page.click("#stop-batch")
+    expect(page.locator("#rows")).to_contain_text("left out", timeout=READY)
+    expect(page.locator("#download-zip")).to_be_enabled(timeout=READY)
+    with zipfile.ZipFile(download(page, "#download-zip", tmp_path)) as archive:
+        assert sorted(archive.namelist()) == ["a_4x.png", "report.csv"]
+        report = list(csv.DictReader(io.StringIO(archive.read("report.csv").decode())))
+    assert [(row["name"], row["result"], row["error"]) for row in report] == [
+        ("a.png", "a_4x.png", ""), ("b.png", "", "left out"),
+    ]  # fmt: skip
+
+
+def test_the_zoo_shows_the_measured_figures_and_how_to_get_each(browser, server):
+    page = visit(browser, server, locale="en")
+    turn_to(page, "zoo")
+    expect(page.locator("#catalogue")).to_contain_text("caesr-lite-x4", timeout=READY)
+    shown = {row[0]: row for row in rows(page, "#catalogue")}
+    assert list(shown) == zoo.names()
+    for name in zoo.names():
+        assert f"{zoo.info(name).figures['Set5']['psnr_y']:.2f}" in shown[name]
+    page.click("#fetch")
+    expect(page.locator("#fetched")).to_contain_text("its hashes verified", timeout=READY)
+    page.fill("#repo input, #repo textarea", "nobody")
+    page.click("#load")
+    expect(page.locator("body")).to_contain_text("Name a repository as owner/repo", timeout=READY)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_tab(browser, server, theme):
+    page = visit(browser, server, locale="en", query=f"?__theme={theme}")
+    drop(page, CAT)
+    page.click("#run")
+    expect(page.locator("#loupe img")).to_have_count(2, timeout=READY)
+    page.click("#more > button")
+    page.click("#look > button")
+    for tab in TABS:
+        turn_to(page, tab)
+        page.wait_for_timeout(400)  # for what fades in
+        found = Axe().run(page).response["violations"]
+        serious = [
+            (finding["id"], [node["html"][:160] for node in finding["nodes"]])
+            for finding in found
+            if finding["impact"] in ("serious", "critical")
+        ]
+        assert not serious, f"{tab}: {json.dumps(serious, indent=1)}"
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_nothing_is_wider_than_the_window(browser, server, width):
+    page = visit(browser, server, width=width, locale="en")
+    for tab in TABS:
+        turn_to(page, tab)
+        page.wait_for_timeout(200)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
