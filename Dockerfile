@@ -16,7 +16,7 @@ COPY examples examples
 USER caesr
 ENV GRADIO_SERVER_NAME=0.0.0.0 GRADIO_SERVER_PORT=7860 HF_HOME=/home/caesr/hub PYTHONUNBUFFERED=1
 
-# Published checkpoints come now, so that the container needs no Hub; the volume keeps what it fetches later.
+# Published checkpoints are fetched now, so that the container needs no Hub; the volume keeps what it fetches later.
 RUN mkdir "$HF_HOME" && python -c "import zoo; [zoo.fetch(name) for name in zoo.names()]"
 VOLUME /home/caesr/hub
 

@@ -13,15 +13,15 @@ test: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 bench: .venv/bench
-	$(BIN)/python benchmarks/quality.py
-	$(BIN)/python benchmarks/speed.py
-	$(BIN)/python benchmarks/files.py
-	$(BIN)/python benchmarks/tables.py
-	$(BIN)/python docs/pareto.py
-	$(BIN)/python docs/scale.py
+	$(BIN)/python -m benchmarks.measure.quality
+	$(BIN)/python -m benchmarks.measure.speed
+	$(BIN)/python -m benchmarks.measure.files
+	$(BIN)/python -m benchmarks.tables
+	$(BIN)/python -m benchmarks.figures.pareto
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -1,4 +1,4 @@
-"""The page: a picture and how it is enlarged on the left; on the right what is made of it, a tab each."""
+"""The page: a picture and the options of upscaling it on the left; on the right what is made of it, a tab each."""
 
 import logging
 import os
@@ -8,25 +8,26 @@ from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-# Of this page alone, because it is swept (caesr/page/leftovers.py).
+# Of this page alone, because it is cleaned (caesr/page/cache_cleaner.py).
 os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / "gradio" / "caesr"))
 
 import gradio as gr
 
 from caesr.page import api, tab_batch, tab_compare, tab_invented, tab_upscale, tab_zoo
-from caesr.page.cache_cleaner import forget
+from caesr.page.cache_cleaner import clean_cache
 from caesr.page.controls import controls, wire
-from caesr.page.memory import settle
+from caesr.page.device import Device
+from caesr.page.memory import limit_heaps
 from caesr.page.translations import LABELS, label
 
-OFTEN, HOUR = 600, 3600  # seconds: how often visitors' files are looked through, and how long they are kept
-BURST = 256  # calls that may come in one moment; how many wait for the device is bounded in caesr/page/device.py
-SESSIONS = 500  # the last ones, of which Gradio remembers what they saw; by itself it would remember 10,000
+CLEAN_SECONDS, KEEP_SECONDS = 600, 3600  # how often visitors' files are looked through, and how long they are kept
+MAX_CALLS = 256  # that may come in one moment; how many wait for the device is bounded in caesr/page/queue.py
+MAX_SESSIONS = 500  # of which Gradio remembers what they saw; by itself it would remember 10,000
 STYLE, SCRIPT = ((Path(__file__).parent / "caesr" / "page" / f"page.{kind}").read_text() for kind in ("css", "js"))
 
 
-def page() -> gr.Blocks:
-    """Layout and wiring."""
+def page(device: Device) -> gr.Blocks:
+    """Lay the page out and wire it."""
     with gr.Blocks(title="CAESR") as blocks:
         gr.Markdown("# CAESR")
         gr.Markdown(label("tagline"))
@@ -34,19 +35,19 @@ def page() -> gr.Blocks:
             with gr.Column(scale=2, min_width=300):
                 chosen = controls()
             with gr.Column(scale=4, min_width=300), gr.Tabs(elem_id="tabs"):
-                with gr.Tab(label("tab_enlarge"), id="enlarge"):
-                    result = tab_upscale.tab(chosen)
+                with gr.Tab(label("tab_upscale"), id="upscale"):
+                    result = tab_upscale.tab(chosen, device)
                 with gr.Tab(label("tab_compare"), id="compare"):
-                    compared = tab_compare.tab(chosen)
+                    compared = tab_compare.tab(chosen, device)
                 with gr.Tab(label("tab_invented"), id="invented"):
-                    tab_invented.tab(chosen, result)
+                    tab_invented.tab(chosen, result, device)
                 with gr.Tab(label("tab_batch"), id="batch"):
-                    tab_batch.tab(chosen)
+                    tab_batch.tab(chosen, device)
                 with gr.Tab(label("tab_zoo"), id="zoo"):
-                    tab_zoo.tab(blocks, chosen, compared)
-        wire(blocks, chosen)
-        api.endpoints()
-    return blocks.queue(max_size=BURST)
+                    tab_zoo.tab(blocks, chosen, compared, device)
+        wire(blocks, chosen, device)
+        api.endpoints(device)
+    return blocks.queue(max_size=MAX_CALLS)
 
 
 def main() -> None:
@@ -61,9 +62,9 @@ def main() -> None:
         body_text_color_subdued="*neutral_600",
         block_info_text_color="*neutral_600",
     )
-    blocks = page()
-    forget(blocks, OFTEN, HOUR)
-    settle()
+    blocks = page(Device())
+    clean_cache(blocks, CLEAN_SECONDS, KEEP_SECONDS)
+    limit_heaps()
     blocks.launch(
         theme=theme,
         css=STYLE,
@@ -72,7 +73,7 @@ def main() -> None:
         max_file_size="200mb",
         show_error=True,
         max_threads=64,  # those who wait for the device hold one each
-        state_session_capacity=SESSIONS,
+        state_session_capacity=MAX_SESSIONS,
         mcp_server=find_spec("mcp") is not None,  # an optional extra
     )
 

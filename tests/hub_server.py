@@ -1,8 +1,8 @@
 """A small Hub on 127.0.0.1: the part of the Hub's protocol that fetching and publishing need, and its failures.
 
-It keeps repositories in memory, writes every request into a log, and can be told to go wrong. Large files are
-answered with a redirect to another host name, as the Hub does, so that the client treats them as it does there.
-Alone (`python tests/hub_server.py`) it serves until stopped; HF_ENDPOINT then leads any client to it.
+It keeps repositories in memory, logs every request, and can be told to fail. Like the real Hub it answers requests for
+large files with a redirect to another host name. `python tests/hub_server.py` serves until stopped; HF_ENDPOINT then
+leads any client to it.
 """
 
 import base64
@@ -18,21 +18,21 @@ from threading import Thread
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-TOKEN, OWNER = "hf_made_up_for_the_tests", "someone"  # who may write, and where
+TOKEN, OWNER = "hf_made_up_for_the_tests", "someone"  # the token that may write, and the namespace
 PAGE = b"<!DOCTYPE html><html><body>Sign in to this network</body></html>"
 
 
 def git_oid(content: bytes) -> str:
-    """What git calls a small file."""
+    """Return git's id of a small file."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
 def oid(path: str, content: bytes) -> str:
-    """What the Hub calls a file: its SHA-256 if it is a large one."""
-    return hashlib.sha256(content).hexdigest() if large(path) else git_oid(content)
+    """Return the Hub's id of a file: its SHA-256 if it is a large one, else git's."""
+    return hashlib.sha256(content).hexdigest() if is_large(path) else git_oid(content)
 
 
-def large(path: str) -> bool:
+def is_large(path: str) -> bool:
     return path.endswith((".safetensors", ".bin"))
 
 
@@ -40,8 +40,7 @@ def large(path: str) -> bool:
 class Repository:
     private: bool = False
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)  # id -> path -> content, oldest first
-    tags: dict[str, str] = field(default_factory=dict)
-
+    tags: dict[str, str] = field(default_factory=dict)  # name -> commit
     sdk: str = ""  # of a Space
 
     def commit(self, files: dict[str, bytes], deleted: Collection[str] = ()) -> str:
@@ -54,7 +53,7 @@ class Repository:
         return identity
 
     def find(self, revision: str) -> str | None:
-        """The commit of a revision."""
+        """Return the commit of a revision, None if there is none."""
         if revision == "main":
             return list(self.commits)[-1] if self.commits else None
         revision = self.tags.get(revision, revision)
@@ -64,14 +63,14 @@ class Repository:
 @dataclass
 class Fault:
     kind: int | str  # a status, or "corrupt", "cut", "html", "slow"
-    where: str  # which requests: a regular expression for "METHOD /path"
+    where: str  # the requests that fail: a regular expression for "METHOD /path"
     times: int = 1 << 30
     code: str = ""  # X-Error-Code
     seconds: float = 0.0
 
 
 class Hub(ThreadingHTTPServer):
-    """The server; a context manager. `log` has a line a request: METHOD path status."""
+    """The server, as a context manager; `log` has a line per request: METHOD path status."""
 
     daemon_threads = True
 
@@ -93,15 +92,15 @@ class Hub(ThreadingHTTPServer):
 
     def add(self, repo: str, files: dict[str, bytes], *, private: bool = False) -> str:
         """Put files into a repository; returns the commit."""
-        self.stored |= {hashlib.sha256(c).hexdigest(): c for path, c in files.items() if large(path)}
+        self.stored |= {hashlib.sha256(c).hexdigest(): c for path, c in files.items() if is_large(path)}
         return self.repositories.setdefault(repo, Repository(private)).commit(files)
 
     def fail(self, kind: int | str, where: str = "", **more: Any) -> None:
-        """Go wrong from now on wherever `where` matches."""
+        """Fail from now on where `where` matches."""
         self.faults.append(Fault(kind, where, **more))
 
     def handle_error(self, *_: object) -> None:
-        """A client that hung up is none of our business."""
+        """Ignore clients that hang up."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -153,7 +152,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.headers.get("Authorization") == f"Bearer {TOKEN}"
 
     def look_up(self, repo: str, revision: str) -> tuple[Repository, str] | None:
-        """The repository and commit; None if the client was told that there is none."""
+        """Return the repository and commit; None if there is none, which the client has then been answered."""
         repository = self.server.repositories.get(repo)
         if repository is None or (repository.private and not self.may_write):
             self.refuse(404 if self.may_write else 401, "RepoNotFound")
@@ -171,10 +170,10 @@ class Handler(BaseHTTPRequestHandler):
             return self.refuse(404, "EntryNotFound")
         content = repository.commits[commit][path]
         headers = {"X-Repo-Commit": commit, "ETag": f'"{oid(path, content)}"'}
-        if not large(path):
+        if not is_large(path):
             return self.answer(200, content, headers)
-        elsewhere = f"http://localhost:{self.server.server_port}/storage/{oid(path, content)}/{path}"
-        linked = {"X-Linked-ETag": headers["ETag"], "X-Linked-Size": str(len(content)), "Location": elsewhere}
+        storage = f"http://localhost:{self.server.server_port}/storage/{oid(path, content)}/{path}"
+        linked = {"X-Linked-ETag": headers["ETag"], "X-Linked-Size": str(len(content)), "Location": storage}
         self.answer(302, b"", headers | linked)
 
     def storage(self, sha256: str) -> None:
@@ -213,17 +212,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def preupload(self, repo: str, revision: str) -> None:
         if found := self.look_up(repo, revision):
-            there = found[0].commits[found[1]]
-            paths = [file["path"] for file in json.loads(self.body)["files"]]
-            modes = [{"path": p, "uploadMode": "lfs" if large(p) else "regular", "shouldIgnore": False} for p in paths]
-            self.answer(
-                200,
-                {
-                    "files": [
-                        m | {"oid": oid(p, there[p]) if p in there else None} for m, p in zip(modes, paths, strict=True)
-                    ]
-                },
-            )
+            held = found[0].commits[found[1]]
+            files = []
+            for path in (file["path"] for file in json.loads(self.body)["files"]):
+                mode = "lfs" if is_large(path) else "regular"
+                known = oid(path, held[path]) if path in held else None
+                files.append({"path": path, "uploadMode": mode, "shouldIgnore": False, "oid": known})
+            self.answer(200, {"files": files})
 
     def batch(self, _: str) -> None:
         objects = [{"oid": o["oid"], "size": o["size"]} for o in json.loads(self.body)["objects"]]
@@ -257,7 +252,7 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, {})
 
     def log_message(self, *_: object) -> None:
-        """The log is a list."""
+        """Print nothing: `Hub.log` has the requests."""
 
 
 REPO = r"((?:spaces/)?[^/]+/[^/]+)"  # a Space's name begins with spaces/, here and in its addresses
@@ -280,7 +275,7 @@ Handler.routes = [
 
 
 def publish_by_hand(folder: Path, server: Hub | None = None) -> None:
-    """Make the catalogue in that folder say that everything is on the Hub, and put it there if there is one."""
+    """Make the catalogue of a copy of the project say that every checkpoint is published; upload them to `server`."""
     file = folder / "zoo" / "catalogue.json"
     entries = json.loads(file.read_text())
     for entry in entries:

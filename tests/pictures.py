@@ -1,4 +1,4 @@
-"""Pictures made by Pillow and by hand, and what a refusal must look like: what the tests of picture files share."""
+"""Pictures made by Pillow and by hand, and the check of a refusal's message: shared by the tests of picture files."""
 
 import struct
 import zlib
@@ -9,24 +9,27 @@ import pytest
 from PIL import Image
 
 from caesr.files.picture import PictureError
+from caesr.files.row_writer import png_chunk
+from zoo.messages import Message
 
 FORMATS = ["jpg", "png", "webp", "tif"]
 ORIENTATION, MAKE, EXIF, GPS, TAKEN, LENS = 0x0112, 0x010F, 0x8769, 0x8825, 0x9003, 0xA434
 
 
 def noise(*shape: int, dtype: type = np.uint8, seed: int = 0) -> np.ndarray:
+    """Return random samples of the whole range of a dtype."""
     return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
 
 
 def smooth(height: int = 48, width: int = 64) -> np.ndarray:
-    """A picture with soft slopes, which JPEG and WebP keep within a few levels. (H, W, 3) uint8"""
+    """Return a picture (H, W, 3) uint8 with soft slopes, which JPEG and WebP keep within a few levels."""
     y, x = np.mgrid[:height, :width]
     bands = [128 + 100 * np.sin(x / 9), 128 + 100 * np.cos(y / 7), 60 + 2 * x + y]
     return np.stack(bands, axis=-1).round().astype(np.uint8)
 
 
-def profile(space: str = "RGB", name: str = "Wide Gamut Test") -> bytes:
-    """A small ICC profile put together by hand: the primaries of Display P3, or a grey curve."""
+def make_profile(space: str = "RGB", name: str = "Wide Gamut Test") -> bytes:
+    """Return a small ICC profile: with the primaries of Display P3, or a grey curve."""
 
     def s15(*values: float) -> bytes:
         return b"".join(struct.pack(">i", round(v * 65536)) for v in values)
@@ -58,7 +61,8 @@ def profile(space: str = "RGB", name: str = "Wide Gamut Test") -> bytes:
     return struct.pack(">I", len(whole)) + whole[4:]
 
 
-def photo_exif(orientation: int = 1) -> Image.Exif:
+def make_exif(orientation: int = 1) -> Image.Exif:
+    """Return the EXIF of a photograph with its camera, lens, date and location."""
     exif = Image.Exif()
     exif[ORIENTATION], exif[MAKE] = orientation, "Camera Works"
     exif.get_ifd(EXIF).update({TAKEN: "2024:05:06 07:08:09", LENS: "50mm f/1.8"})
@@ -66,30 +70,24 @@ def photo_exif(orientation: int = 1) -> Image.Exif:
     return exif
 
 
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+def make_png(width: int, height: int, packed: bytes, depth: int = 8, colour_type: int = 2, extra: bytes = b"") -> bytes:
+    """Return a PNG of compressed rows, which may be too few or too many; `extra` chunks follow its header."""
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + extra + png_chunk(b"IDAT", packed) + png_chunk(b"IEND", b"")
 
 
-def png(path: Path, width: int, height: int, bits: int, colour: int, rows: bytes, extra: bytes = b"") -> Path:
-    """A PNG by hand, for the kinds that Pillow does not write. `rows` come with their filter bytes."""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
-    body = chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + extra + body)
-    return path
-
-
-def png_samples(path: Path) -> np.ndarray:
-    """The samples of a 16-bit PNG, decoded by hand: Pillow would cut them to 8. (H, W, C) uint16"""
+def decode_png16(path: Path) -> np.ndarray:
+    """Return the samples (H, W, C) uint16 of a 16-bit PNG, which Pillow would reduce to 8 bits."""
     data, at, packed = path.read_bytes(), 8, b""
     while at < len(data):
         (length,), kind = struct.unpack_from(">I", data, at), data[at + 4 : at + 8]
         if kind == b"IHDR":
-            width, height, bits, colour = struct.unpack_from(">IIBB", data, at + 8)
+            width, height, depth, colour_type = struct.unpack_from(">IIBB", data, at + 8)
         if kind == b"IDAT":
             packed += data[at + 8 : at + 8 + length]
         at += 12 + length
-    assert bits == 16
-    channels = {0: 1, 4: 2, 2: 3, 6: 4}[colour]
+    assert depth == 16
+    channels = {0: 1, 4: 2, 2: 3, 6: 4}[colour_type]
     raw = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(height, -1).astype(int)
     step, previous = 2 * channels, np.zeros(width * 2 * channels, int)
     lines = []
@@ -106,9 +104,10 @@ def png_samples(path: Path) -> np.ndarray:
     return np.array(lines, np.uint8).view(">u2").astype(np.uint16).reshape(height, width, channels)
 
 
-def sentence(error: pytest.ExceptionInfo[PictureError], name: str) -> None:
-    """One sentence for people: it names the file, ends as one, and has no line of a library's own."""
-    message = str(error.value)
+def check_message(error: pytest.ExceptionInfo[PictureError], name: str) -> None:
+    """Check that an error is one sentence for people that names the file, and quotes no library."""
+    message = error.value.args[0]
+    assert isinstance(message, Message)
     assert name in message
     assert message.endswith(".")
     assert "\n" not in message

@@ -1,15 +1,15 @@
-"""A reverse proxy on 127.0.0.1 that serves a page below a path, as docs/hosting.md has nginx do it."""
+"""A reverse proxy on 127.0.0.1 that serves a page below a path, as the nginx of docs/hosting.md does."""
 
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import urlsplit
 
-HOPS = {"connection", "keep-alive", "transfer-encoding", "host"}  # between two neighbours only
+HOP_HEADERS = {"connection", "keep-alive", "transfer-encoding", "host"}  # between two neighbours only
 
 
 class Proxy(ThreadingHTTPServer):
-    """The proxy; a context manager. `outside` has what was asked for beside the path."""
+    """The proxy; a context manager. `outside` lists the requests beside the path."""
 
     daemon_threads = True
 
@@ -28,18 +28,20 @@ class Proxy(ThreadingHTTPServer):
         self.server_close()
 
     def handle_error(self, *_: object) -> None:
-        """Browsers hang up when they have what they want."""
+        """Do nothing: browsers hang up when they have what they want."""
 
 
 class Handler(BaseHTTPRequestHandler):
+    """Pass each request on to the page, and its answer back."""
+
     server: Proxy
 
-    def do(self) -> None:
+    def pass_on(self) -> None:
         if not self.path.startswith(self.server.path + "/"):
             self.server.outside.append(self.path)
             return self.send_error(404)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in HOPS}
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_HEADERS}
         host = self.headers["Host"]
         headers |= {"Host": host, "X-Forwarded-Host": host, "X-Forwarded-Proto": "http", "Connection": "close"}
         upstream = HTTPConnection(self.server.target)
@@ -48,15 +50,15 @@ class Handler(BaseHTTPRequestHandler):
             answer = upstream.getresponse()
             self.send_response(answer.status)
             for name, value in answer.getheaders():
-                if name.lower() not in HOPS:
+                if name.lower() not in HOP_HEADERS:
                     self.send_header(name, value)
             self.end_headers()
-            while piece := answer.read1():  # at once: progress is a stream of events
-                self.wfile.write(piece)
+            while chunk := answer.read1():  # at once: progress is a stream of events
+                self.wfile.write(chunk)
         finally:
             upstream.close()
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = pass_on
 
     def log_message(self, *_: object) -> None:
-        """Not of interest."""
+        """Log nothing."""

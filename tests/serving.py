@@ -1,4 +1,4 @@
-"""A page of our own, on a real server: for the tests, the pictures of docs/ and benchmarks/page.py."""
+"""The page on a real server: for the tests, the screenshots of docs/ and the benchmarks."""
 
 import os
 import socket
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 120  # seconds in which a page has to answer
+START_SECONDS = 120  # in which a page has to answer
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Served:
     log: Path
 
     def memory(self, kind: str = "VmRSS") -> float:
-        """MiB that it has in use, or had at most (VmHWM); as Linux says."""
+        """Return the MiB that it has in use, or had at most (VmHWM); Linux only."""
         fields = dict(line.split(":", 1) for line in Path(f"/proc/{self.process}/status").read_text().splitlines())
         return int(fields[kind].split()[0]) / 1024
 
@@ -38,12 +38,12 @@ def served(
     environment: Mapping[str, str] = os.environ,
     **more: str,
 ) -> Iterator[Served]:
-    """Start the page on a free port of 127.0.0.1, as `make demo` does; in the end it is stopped.
+    """Start the page on a free port of 127.0.0.1, as `make demo` does, and stop it at the end.
 
     Args:
         home: an empty folder, for what it writes.
-        command: what starts it in `folder`.
-        environment: what it knows of this machine; `more` is added.
+        command: starts it, in `folder`.
+        environment: its environment variables; `more` is added.
     Raises:
         RuntimeError: it does not answer; the message is its log.
     """
@@ -51,9 +51,9 @@ def served(
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     log, url = home / "log", f"http://127.0.0.1:{port}"
-    known = {**environment, "GRADIO_SERVER_PORT": str(port), "TMPDIR": str(home), **more}
+    variables = {**environment, "GRADIO_SERVER_PORT": str(port), "TMPDIR": str(home), **more}
     with log.open("w") as stream:
-        process = subprocess.Popen(command, cwd=folder, env=known, stdout=stream, stderr=stream)
+        process = subprocess.Popen(command, cwd=folder, env=variables, stdout=stream, stderr=stream)
     try:
         wait_for(url, process, log)
         yield Served(url, process.pid, home, log)
@@ -63,8 +63,12 @@ def served(
 
 
 def wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
-    """Until somebody answers there."""
-    end = time.monotonic() + PATIENCE
+    """Wait until a server answers.
+
+    Raises:
+        RuntimeError: it ended, or took too long.
+    """
+    end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         try:
             urllib.request.urlopen(url, timeout=20).close()

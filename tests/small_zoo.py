@@ -1,4 +1,4 @@
-"""A zoo with two small members, as it ships and as it is on a small Hub: what the tests of the Hub share."""
+"""Fixtures: a zoo with two small checkpoints, shipped, published on a small Hub, or there only."""
 
 import shutil
 from dataclasses import replace
@@ -27,8 +27,8 @@ def cache(tmp_path):
 
 @pytest.fixture(scope="session")
 def nets(tmp_path_factory):
-    """The checkpoints of a zoo with two members."""
-    from tests.conftest import small  # which imports this file
+    """The folder of two small checkpoints, of scale 2 and 4."""
+    from tests.conftest import small  # here, because conftest imports this file
 
     folder = tmp_path_factory.mktemp("nets")
     for scale in (2, 4):
@@ -38,16 +38,16 @@ def nets(tmp_path_factory):
 
 @pytest.fixture
 def files(nets):
-    """The files of one of them, by name."""
+    """The files of the checkpoint of scale 2, by name."""
     return {file.name: file.read_bytes() for file in (nets / NAME).iterdir()}
 
 
 @pytest.fixture
 def shipped(nets, tmp_path, monkeypatch):
-    """That zoo: its members ship and are not published."""
+    """The checkpoints of the zoo: shipped, not published."""
     monkeypatch.setattr(catalogue, "CATALOGUE", tmp_path / "catalogue.json")
     monkeypatch.setattr(catalogue, "CHECKPOINTS", tmp_path / "checkpoints")
-    monkeypatch.setattr(space, "README", tmp_path / "README.md")  # there is none, so none is written
+    monkeypatch.setattr(space, "README", tmp_path / "README.md")  # missing, so it is not updated
     shutil.copytree(nets, catalogue.CHECKPOINTS)
     folders = sorted(catalogue.CHECKPOINTS.iterdir())
     catalogue.write({folder.name: catalogue.describe(folder, {}) for folder in folders})
@@ -56,7 +56,7 @@ def shipped(nets, tmp_path, monkeypatch):
 
 @pytest.fixture
 def published(hub, shipped):
-    """The same on the Hub."""
+    """The Hub with the same checkpoints, published and still shipped."""
     entries = catalogue.read()
     for name, entry in entries.items():
         repo = f"someone/{name}"
@@ -68,6 +68,6 @@ def published(hub, shipped):
 
 @pytest.fixture
 def bare(published, shipped):
-    """On the Hub only."""
+    """The Hub with the same checkpoints, no longer shipped."""
     shutil.rmtree(shipped)
     return published

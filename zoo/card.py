@@ -1,4 +1,4 @@
-"""A checkpoint's model card, rendered from the catalogue and from what its header says of its training."""
+"""Model card of a checkpoint (README.md), rendered from the catalogue and the training history in its weights."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ TEMPLATE = """\
 
 {purpose}
 
-A CAE-ResNet: a convolutional autoencoder of residual blocks that enlarges photographs {scale} times.
+A CAE-ResNet: a convolutional autoencoder of residual blocks that upscales photographs {scale} times.
 {parameters:,} parameters, {megabytes:.1f} MB.
 
 ## Use
@@ -25,12 +25,12 @@ from caesr import CAEResNet, Upscaler
 from PIL import Image
 
 model = CAEResNet.from_pretrained("{name}")
-Upscaler(model)(Image.open("photo.jpg"), scale={scale}).save("photo_{scale}x.png")
+Upscaler(model)(Image.open("photo.jpg"), scale={scale}).save("photo_x{scale}.png")
 ```
 
 On the command line, and on the page, where it is called *{family}*:
 
-    python -m caesr upscale photo.jpg -o large --model {name} --scale {scale}
+    python -m caesr upscale photo.jpg --model {name} --scale {scale}
     python app.py
 {download}
 ## Measured
@@ -38,7 +38,7 @@ On the command line, and on the page, where it is called *{family}*:
 Means over the pictures of each set, reduced {scale} times by MATLAB's bicubic; PSNR and SSIM on Y (BT.601) with a
 border of {scale} pixels cut off; LPIPS (AlexNet, 0.1) and DISTS, lower is better, on the first ten of B100;
 consistency is the PSNR of the result, reduced again, against the input. The inputs of B100-10-light, -medium and
--heavy were blurred, reduced, made noisy and compressed as JPEG (`caesr.evaluation.evaluate.STRENGTHS`).
+-heavy were blurred, reduced, made noisy and compressed as JPEG (`caesr.evaluation.degrade.STRENGTHS`).
 `python -m caesr evaluate --model {name} --data FOLDER --perceptual` repeats it; `--first 10`, `--degraded medium`.
 
 {figures}
@@ -51,23 +51,22 @@ consistency is the PSNR of the result, reduced again, against the input. The inp
 
 {limits}
 
-![Small print, and a face degraded by blur, noise and JPEG: by bicubic, by {name}, and as they were](limits.jpg)
+![Small print, and a face degraded by blur, noise and JPEG: by bicubic, by {name}, and the originals](limits.jpg)
 
-Text and faces of a few pixels do not come back. The test sets were never trained on.
+Text and faces of a few pixels cannot be recovered. The test sets were never trained on.
 """
 
 CLEAN = (
-    "It was trained on clean pictures reduced by bicubic. On JPEG traces, noise or blur it keeps and may sharpen them."
+    "It was trained on clean pictures reduced by bicubic. JPEG artefacts, noise and blur are kept and may be sharpened."
 )
 LIMITS = {
     "texture": "It invents: hair, leaves and weave look right and are not what was there; letters and faces may "
     f"change. Not for evidence, medicine or measuring. {CLEAN}",
-    "photo": "It was trained on blur, noise and JPEG made by a program, two rounds at most. What it takes for noise it "
-    "removes, fine texture too; on clean pictures base is the more faithful.",
+    "photo": "It was trained on blur, noise and JPEG made by a program, two rounds at most. It removes what it takes "
+    "for noise, fine texture too; on clean pictures base is more faithful.",
 }
 
-
-MEASURES = {  # of the catalogue's figures -> the Hub's name, for people, decimals
+MEASURES = {  # of the catalogue's figures -> the Hub's name, a readable one, decimals
     "psnr_y": ("psnr", "PSNR on Y (dB)", 2),
     "ssim_y": ("ssim", "SSIM on Y", 4),
     "lpips": ("lpips", "LPIPS (AlexNet)", 3),
@@ -81,29 +80,37 @@ def write(entry: Entry, folder: Path) -> None:
 
 
 def render(entry: Entry, facts: dict) -> str:
-    """The card as Markdown with the Hub's front matter."""
-    rows = ["| test set | PSNR (dB) | SSIM | LPIPS ↓ | DISTS ↓ | consistency (dB) |", "|---|---|---|---|---|---|"]
-    for data, m in entry.figures.items():
-        look = [f"{m[name]:.3f}" if name in m else "" for name in ("lpips", "dists")]
-        cells = [data, f"{m['psnr_y']:.2f}", f"{m['ssim_y']:.4f}", *look, f"{m['consistency']:.1f}"]
-        rows.append(f"| {' | '.join(cells)} |")
+    """Return the card as Markdown with the Hub's front matter."""
     return TEMPLATE.format(
         name=entry.name,
         purpose=entry.purpose,
         scale=entry.scale,
         parameters=entry.parameters,
         megabytes=entry.size / 1e6,
-        front=front_matter(entry),
+        front=render_front_matter(entry),
         family=entry.family.capitalize(),
         download=f"\nOnly the files:\n\n    hf download {entry.repo_id} {' '.join(FILES)}\n" if entry.repo_id else "",
-        figures="\n".join(rows) if entry.figures else "Not measured yet.",
-        trained=trained(entry, facts),
+        figures=render_table(entry),
+        trained=describe_training(entry, facts),
         limits=LIMITS.get(entry.family, CLEAN),
     )
 
 
-def front_matter(entry: Entry) -> str:
-    """What the Hub reads, in YAML. No `datasets`: these have to be on the Hub, and the training pictures are not."""
+def render_table(entry: Entry) -> str:
+    """Return the measured figures as a Markdown table."""
+    if not entry.figures:
+        return "Not measured yet."
+    rows = ["| test set | PSNR (dB) | SSIM | LPIPS ↓ | DISTS ↓ | consistency (dB) |", "|---|---|---|---|---|---|"]
+    for data, figures in entry.figures.items():
+        perceptual = [f"{figures[name]:.3f}" if name in figures else "" for name in ("lpips", "dists")]
+        psnr, ssim, consistency = figures["psnr_y"], figures["ssim_y"], figures["consistency"]
+        cells = [data, f"{psnr:.2f}", f"{ssim:.4f}", *perceptual, f"{consistency:.1f}"]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def render_front_matter(entry: Entry) -> str:
+    """Return the YAML that the Hub reads; no `datasets`, because the training pictures are not on the Hub."""
     from huggingface_hub import EvalResult, ModelCardData
 
     results = [
@@ -133,29 +140,27 @@ def front_matter(entry: Entry) -> str:
     ).to_yaml(line_break="\n")
 
 
-def trained(entry: Entry, facts: dict) -> str:
-    """Say what was trained, how long and on what."""
-    stages = history.stages(facts)
+def describe_training(entry: Entry, facts: dict) -> str:
+    """Say what was trained, on what and for how long."""
+    stages = history.read_stages(facts)
     if not stages:
         return "Nothing is recorded."
-    began = "Trained on a CPU alone. " if all("CPU" in stage.device for stage in stages) else ""
-    began += f"From the weights of {entry.base_model}. " if entry.base_model else ""
-    steps, pixels = sum(stage.steps for stage in stages), sum(stage.pixels for stage in stages)
+    start = "Trained on a CPU alone. " if all("CPU" in stage.device for stage in stages) else ""
+    start += f"From the weights of {entry.base_model}. " if entry.base_model else ""
+    megapixels = sum(stage.pixels for stage in stages) / 1e6
     averaged = " The weights are the mean of two points of the run." if "averaged" in facts else ""
     return (
-        f"{began}{'; then '.join(map(stretch, stages))}: in all {steps:,} steps, which saw {pixels / 1e6:,.0f} million "
-        f"low-resolution pixels. The recipes are `zoo/recipes/{entry.name}*.toml`, which say the rest: freely licensed "
-        "photographs and BSDS500's training and test pictures, losses, rates."
-        f"{averaged}"
+        f"{start}{'; then '.join(map(describe_stage, stages))}: in all {history.count_steps(facts):,} steps, which saw "
+        f"{megapixels:,.0f} million low-resolution pixels. The recipes are `zoo/recipes/{entry.name}*.toml`, which say "
+        f"the rest: freely licensed photographs and BSDS500's training and test pictures, losses, rates.{averaged}"
     )
 
 
-def stretch(stage: history.Stage) -> str:
+def describe_stage(stage: history.Stage) -> str:
     """Say how long one stage was, on what, and what it minimised."""
-    minutes = stage.seconds / 60
     degraded = " degraded" if stage.degrade != "bicubic" else ""
     loss = ", ".join(f"{name} {weight:g}" for name, weight in stage.loss.items())
     return (
         f"{stage.steps:,} steps of {stage.batch}{degraded} crops of {stage.patch}×{stage.patch} low-resolution pixels "
-        f"in {minutes:.1f} minutes on {stage.device}{f' ({loss})' if loss else ''}"
+        f"in {stage.seconds / 60:.1f} minutes on {stage.device}{f' ({loss})' if loss else ''}"
     )

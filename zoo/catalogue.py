@@ -1,7 +1,7 @@
-"""The catalogue: one entry a checkpoint, what its family is for, where its files are.
+"""The catalogue: one entry per checkpoint, what its family is for, and where its files are.
 
-catalogue.json is written by `python -m zoo add` from the checkpoint folders and the measured results, and by
-`python -m zoo publish`; nobody types a hash, a revision or a figure.
+catalogue.json is written by `zoo add`, from the checkpoint folders and the measured results, and by `zoo publish`:
+hashes, revisions and figures are never typed by hand.
 """
 
 import json
@@ -19,6 +19,7 @@ from zoo.checkpoint_files import (
     sha256,
     write_atomically,
 )
+from zoo.messages import Message
 
 HERE = Path(__file__).parent
 CATALOGUE, CHECKPOINTS = HERE / "catalogue.json", HERE / "checkpoints"
@@ -34,7 +35,7 @@ FAMILIES = {  # in the order in which they are offered
 
 
 class ZooError(LookupError):
-    """No such checkpoint, or not the one it should be; the message says what there is or what to do."""
+    """A checkpoint that does not exist or cannot be fetched; the message says what there is or what to do."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,13 @@ class Entry:
     licence: str = "Apache-2.0"
     base_model: str = ""  # the checkpoint it was trained from
     repo_id: str = ""  # on the Hub, once published
-    revision: str = ""  # the commit there that holds these very files
+    revision: str = ""  # the commit there that holds exactly these files
     figures: dict[str, dict[str, float]] = field(default_factory=dict)  # test set -> measure -> mean
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES or self.name != f"caesr-{self.family}-x{self.scale}":
             raise ValueError(f"{self.name} is not caesr-FAMILY-x{self.scale}, of a family of {', '.join(FAMILIES)}.")
-        if not re.fullmatch("([0-9a-f]{40})?", self.revision) or bool(self.repo_id) < bool(self.revision):
+        if not re.fullmatch("([0-9a-f]{40})?", self.revision) or (self.revision and not self.repo_id):
             raise ValueError(f"catalogue.json: the revision of {self.name} is not a commit of a repository.")
 
     @property
@@ -66,7 +67,7 @@ class Entry:
 
 
 def read() -> dict[str, Entry]:
-    """Every entry by name: families in their order, each from its smallest scale up."""
+    """Return every entry by name: families in their order, each from its smallest scale up."""
     entries = [Entry(**values) for values in json.loads(CATALOGUE.read_text())]
     order = list(FAMILIES)
     entries.sort(key=lambda entry: (order.index(entry.family), entry.scale))
@@ -80,11 +81,11 @@ def write(entries: dict[str, Entry]) -> None:
 
 
 def describe(folder: Path, figures: dict[str, dict[str, float]]) -> Entry:
-    """The entry of a checkpoint folder named caesr-FAMILY-xSCALE.
+    """Return the entry of a checkpoint folder named caesr-FAMILY-xSCALE.
 
     Raises:
         CheckpointError: the folder does not hold a sound checkpoint.
-        ValueError: its name is not as above, or contradicts its config.
+        ValueError: its name has another form, or contradicts its config.
     """
     return Entry(
         name=folder.name,
@@ -99,19 +100,25 @@ def describe(folder: Path, figures: dict[str, dict[str, float]]) -> Entry:
 
 
 def names() -> list[str]:
-    """The names of all checkpoints."""
+    """Return the names of all checkpoints."""
     return list(read())
 
 
+def members(family: str) -> list[str]:
+    """Return the names of a family's checkpoints, from the smallest scale up; empty if there is no such family."""
+    return [entry.name for entry in read().values() if entry.family == family]
+
+
 def info(name: str) -> Entry:
-    """What the catalogue knows of a checkpoint.
+    """Return what the catalogue knows of a checkpoint.
 
     Raises:
         ZooError: there is none of that name.
     """
     entries = read()
-    if members := [entry.name for entry in entries.values() if entry.family == name]:
-        raise ZooError(f"{name} is a family; name one of its checkpoints: {', '.join(members)}.")
-    if name not in entries:
-        raise ZooError(f"There is no checkpoint {name!r}. There is: {', '.join(entries)}.")
-    return entries[name]
+    if name in entries:
+        return entries[name]
+    if family := ", ".join(members(name)):
+        raise ZooError(Message("{name} is a family; name one of its checkpoints: {names}.", name=name, names=family))
+    known = ", ".join(entries)
+    raise ZooError(Message("There is no checkpoint {name!r}. There is: {names}.", name=name, names=known))

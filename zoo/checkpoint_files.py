@@ -1,6 +1,6 @@
 """The files of a checkpoint folder, read without a tensor library: config.json and the header of model.safetensors.
 
-Nothing here can run code from a file: JSON of bounded length, and no byte of a tensor is read.
+Nothing here can run code from a file: JSON of bounded length is parsed, and no byte of a tensor is read.
 """
 
 import hashlib
@@ -8,9 +8,7 @@ import json
 import math
 import os
 import struct
-import tempfile
 import textwrap
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,23 +25,24 @@ class CheckpointError(ValueError):
 
 
 def read_config(file: Path) -> dict[str, Any]:
-    """Return the fields of config.json that describe the network; their bounds are checked by who builds it.
+    """Return the fields of config.json that describe the network; their bounds are checked where it is built.
 
     Raises:
         CheckpointError: the file is missing, is not JSON, or describes another architecture or schema.
     """
     try:
         if file.stat().st_size > MAX_HEADER_BYTES:
-            raise ValueError("it is far too long")
+            raise ValueError(Message("it is far too long"))
         values = json.loads(file.read_text())
         if not isinstance(values, dict) or values.pop("architecture", None) != ARCHITECTURE:
-            raise ValueError(f"its architecture is not {ARCHITECTURE}")
-        if (schema := values.pop("schema", None)) != SCHEMA:
-            raise ValueError(f"its schema is {schema!r}; this CAESR reads {SCHEMA!r}")
+            raise ValueError(Message("its architecture is not CAEResNet"))
+        schema = values.pop("schema", None)
+        if schema != SCHEMA:
+            raise ValueError(Message("its schema is {found!r}; this CAESR reads {known!r}", found=schema, known=SCHEMA))
         return values
     except FileNotFoundError as error:
         raise missing(file) from error
-    except (OSError, ValueError, RecursionError) as error:  # the last: lists in lists in lists …
+    except (OSError, ValueError, RecursionError) as error:  # RecursionError: lists nested without end
         raise no_network(file, error) from error
 
 
@@ -67,17 +66,16 @@ def read_header(file: Path) -> dict[str, Any]:
         with file.open("rb") as stream:
             (length,) = struct.unpack("<Q", stream.read(8))
             if not 2 <= length <= MAX_HEADER_BYTES:
-                raise ValueError("its first bytes are not a safetensors header")
+                raise ValueError(Message("its first bytes are not a safetensors header"))
             header = json.loads(stream.read(length))
         if not isinstance(header, dict):
-            raise ValueError("its header is not a table")
+            raise ValueError(Message("its header is not a table"))
         return header
     except FileNotFoundError as error:
         raise missing(file) from error
     except (OSError, ValueError, RecursionError, struct.error) as error:
-        raise CheckpointError(
-            Message("{file} is not a safetensors file: {why}.", file=file, why=one_line(error))
-        ) from error
+        message = Message("{file} is not a safetensors file: {why}.", file=file, why=one_line(error))
+        raise CheckpointError(message) from error
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -87,14 +85,12 @@ def read_facts(folder: Path) -> dict[str, Any]:
         CheckpointError: the header is damaged.
     """
     file = folder / WEIGHTS
+    header = read_header(file)
     try:
-        return dict(json.loads(read_header(file).get("__metadata__", {}).get("facts", "{}")))
+        return dict(json.loads(header.get("__metadata__", {}).get("facts", "{}")))
     except (AttributeError, TypeError, ValueError, RecursionError) as error:
-        if isinstance(error, CheckpointError):
-            raise
-        raise CheckpointError(
-            Message("{file}: what it says about its training cannot be read. Fetch it again.", file=file)
-        ) from error
+        message = Message("{file}: what it says about its training cannot be read. Fetch it again.", file=file)
+        raise CheckpointError(message) from error
 
 
 def count_parameters(folder: Path) -> int:
@@ -110,18 +106,18 @@ def sha256(file: Path) -> str:
 
 
 def one_line(error: Exception) -> str:
-    """Return an error's text as a part of a sentence: one line, at most 200 characters."""
+    """Return an error's text as part of a sentence: one line of at most 200 characters, a Message as it is."""
+    message = error.args[0] if error.args else ""
+    if isinstance(message, Message) and len(message) <= 200:
+        return message
     return textwrap.shorten(str(error), 200, placeholder=" …").rstrip(".")
 
 
 def write_atomically(file: Path, text: str) -> None:
     """Write a small text file so that readers see either the old one or the new one."""
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, prefix=".", delete=False) as part:
-        try:
-            part.write(text)
-            part.close()
-            Path(part.name).chmod(0o644)
-            os.replace(part.name, file)
-        finally:
-            with suppress(OSError):
-                Path(part.name).unlink(missing_ok=True)
+    part = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,180 +1,169 @@
-"""The Hub, asked for a checkpoint's two files: once, not for long, verified, and with a reason when they do not come.
+"""Client of the Hugging Face Hub: fetch a checkpoint's two files, verify them, and explain why they did not come.
 
-huggingface_hub is imported only when the Hub comes into play.
+huggingface_hub is imported only when the Hub is involved. Its own retries would take 23 s where the Hub is down; here
+a request is sent once, and a Hub that did not answer is left alone for a while.
 """
 
 import os
 import re
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from queue import Empty, Queue
 from threading import Thread
 from typing import Any
 
 from zoo import __version__
 from zoo.catalogue import Entry, ZooError
 from zoo.checkpoint_files import CONFIG, FILES, WEIGHTS, read_config, sha256
+from zoo.messages import Message
 
-LARGEST = 1 << 30  # bytes; no CAE-ResNet comes near
-ANSWER = 4.0  # seconds in which the Hub has to answer
-PAUSE = 30.0  # seconds for which a Hub that did not answer is not asked again: a family has several members
-Progress = Callable[[int, int], None]  # takes the bytes of the weights that have come, and all of them
+MAX_FILE_BYTES = 1 << 30  # no CAE-ResNet comes near
+TIMEOUT_SECONDS = 4.0  # in which the Hub has to answer
+RETRY_SECONDS = 30.0  # for which a Hub that did not answer is left alone: a family has several members
+CALLER: Any = {"library_name": "caesr", "library_version": __version__}  # sent with every request
+Progress = Callable[[int, int], None]  # takes the bytes of the weights received so far, and in all
 
 unanswered: dict[str, float] = {}  # endpoint -> when it did not answer, on the monotonic clock
 
 
 class Unavailable(ZooError):
-    """The Hub did not give the checkpoint; the message says why."""
+    """A checkpoint that the Hub did not give; the message says why, in the middle of a sentence."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A checkpoint on the Hub, and how it is asked for."""
+    """A checkpoint on the Hub, and how to ask for it."""
 
-    repo: str
+    repo_id: str
     revision: str  # a commit, a tag or a branch
-    cache: Path | None = None  # None: where huggingface_hub keeps its own
-    sha256: dict[str, str] = field(default_factory=dict)  # what the files have to be, if the catalogue knows
+    cache: Path | None = None  # None: huggingface_hub's own
+    sha256: dict[str, str] = field(default_factory=dict)  # expected of the files, where the catalogue knows them
     offline: bool | None = None  # None: as HF_HUB_OFFLINE says
     progress: Progress | None = None
 
     @classmethod
     def of(cls, entry: Entry, **how: Any) -> "Source":
-        """A published checkpoint of the catalogue."""
+        """Return the source of a published checkpoint of the catalogue."""
         return cls(entry.repo_id, entry.revision, sha256=entry.sha256, **how)
 
     def __str__(self) -> str:
-        return f"{self.repo}@{self.revision}"
+        return f"{self.repo_id}@{self.revision}"
 
     @property
-    def remedy(self) -> str:
-        """What to do by hand."""
+    def command(self) -> str:
+        """The command that fetches it without us."""
         cache = f" --cache-dir {self.cache}" if self.cache else ""
-        return f"To fetch it yourself: hf download {self.repo} {' '.join(FILES)} --revision {self.revision}{cache}"
+        return f"hf download {self.repo_id} {' '.join(FILES)} --revision {self.revision}{cache}"
 
 
-def cached(source: Source) -> Path | None:
-    """The folder in the Hub's cache, if it holds both files; asks nobody."""
+def find_cached(source: Source) -> Path | None:
+    """Return the folder in the Hub's cache if it holds both files; sends no request."""
     try:
         from huggingface_hub import try_to_load_from_cache
         from huggingface_hub.errors import HFValidationError
     except ImportError:
         return None
     try:
-        found = [try_to_load_from_cache(source.repo, file, source.cache, source.revision) for file in FILES]
+        found = [try_to_load_from_cache(source.repo_id, file, source.cache, source.revision) for file in FILES]
     except HFValidationError as error:
-        raise ZooError(f"{source.repo} is no name of a repository.") from error
-    return Path(found[0]).parent if isinstance(found[0], str) and isinstance(found[1], str) else None
+        raise ZooError(Message("{repo_id} is no name of a repository.", repo_id=source.repo_id)) from error
+    paths = [Path(path) for path in found if isinstance(path, str)]
+    return paths[0].parent if len(paths) == len(FILES) else None
 
 
-def within(seconds: float, source: Source) -> Path:
-    """`download`, waited for so long; after that it goes on by itself.
+def download_within(seconds: float, source: Source) -> Path:
+    """Run `download` in a thread and wait for it at most so long; it goes on after that.
 
     Raises:
-        Unavailable: as `download`, or it takes longer.
+        Unavailable, CheckpointError: as `download`; or it takes longer.
     """
-    done: Queue[Path | Exception] = Queue()
+    folder: Future[Path] = Future()
 
     def work() -> None:
         try:
-            done.put(download(source))
-        except Exception as error:  # handed to the one who waits
-            done.put(error)
+            folder.set_result(download(source))
+        except Exception as error:
+            folder.set_exception(error)
 
-    Thread(target=work, daemon=True).start()
+    Thread(target=work, daemon=True).start()  # no executor: the interpreter would wait for it before it exits
     try:
-        result = done.get(timeout=seconds)
-    except Empty:
+        return folder.result(timeout=seconds)
+    except TimeoutError:
         unanswered[endpoint()] = time.monotonic()
-        raise Unavailable(f"the Hub takes longer than {seconds:.0f} s") from None
-    if isinstance(result, Exception):
-        raise result
-    return result
+        raise Unavailable(Message("the Hub takes longer than {seconds} s", seconds=f"{seconds:.0f}")) from None
 
 
 def download(source: Source) -> Path:
-    """Fetch both files into the Hub's cache and verify them; returns the folder of the commit.
+    """Fetch both files into the Hub's cache, verify them and return the folder of the commit.
 
     Raises:
-        Unavailable: they are not to be had, or arrive damaged twice.
+        Unavailable: they cannot be had, or arrive damaged twice.
         CheckpointError: config.json does not describe a CAE-ResNet; the weights are then not fetched.
     """
     try:
         from huggingface_hub import is_offline_mode
-        from huggingface_hub.errors import HTTPError
     except ImportError as error:
-        raise Unavailable("huggingface_hub is not installed") from error
+        raise Unavailable(Message("huggingface_hub is not installed")) from error
     if is_offline_mode() if source.offline is None else source.offline:
-        raise Unavailable("the Hub is not to be asked (offline)")
-    if time.monotonic() - unanswered.get(endpoint(), -PAUSE) < PAUSE:
-        raise Unavailable(f"{endpoint()} did not answer a moment ago")
-    file = CONFIG
-    try:
-        commit, _ = ask(source, CONFIG)
-        pinned = replace(source, revision=commit)  # both files from one commit, whatever becomes of the branch
-        _, etag = ask(pinned, file := WEIGHTS)
-        config = verified(source, file := CONFIG, source.sha256.get(CONFIG))
-        if config.parent.name != commit:
-            raise Unavailable("it was changed while it was fetched; try again")
-        read_config(config)
-        # The Hub names large files by their SHA-256: somebody else's weights can be verified, too.
-        known = etag if re.fullmatch("[0-9a-f]{64}", etag) else None
-        return verified(pinned, file := WEIGHTS, source.sha256.get(WEIGHTS, known)).parent
-    except (HTTPError, OSError) as error:
-        raise Unavailable(explain(error, source, file)) from error
+        raise Unavailable(Message("the Hub is not to be asked (offline)"))
+    if time.monotonic() - unanswered.get(endpoint(), -RETRY_SECONDS) < RETRY_SECONDS:
+        raise Unavailable(Message("{endpoint} did not answer a moment ago", endpoint=endpoint()))
+    commit, _ = request_commit(source, CONFIG)
+    pinned = replace(source, revision=commit)  # both files of one commit, even if the branch moves meanwhile
+    _, etag = request_commit(pinned, WEIGHTS)
+    config = download_file(source, CONFIG, source.sha256.get(CONFIG))
+    if config.parent.name != commit:
+        raise Unavailable(Message("it was changed while it was fetched; try again"))
+    read_config(config)
+    # The Hub's ETag of a large file is its SHA-256, so weights that the catalogue does not know are verified too.
+    named = etag if re.fullmatch("[0-9a-f]{64}", etag) else None
+    return download_file(pinned, WEIGHTS, source.sha256.get(WEIGHTS, named)).parent
 
 
-def ask(source: Source, file: str) -> tuple[str, str]:
-    """The commit and the ETag of a file, in one request: huggingface_hub's retries take 23 s where the Hub is ill."""
+def request_commit(source: Source, file: str) -> tuple[str, str]:
+    """Return the commit and the ETag of a file, in one request."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import FileMetadataError, HfHubHTTPError, HTTPError
 
-    url = hf_hub_url(source.repo, file, revision=source.revision, endpoint=endpoint())
+    url = hf_hub_url(source.repo_id, file, revision=source.revision, endpoint=endpoint())
     try:
-        head = get_hf_file_metadata(url, timeout=ANSWER, library_name="caesr", library_version=__version__)
-    except HfHubHTTPError:
-        raise
-    except HTTPError:  # no answer at all
-        unanswered[endpoint()] = time.monotonic()
-        raise
-    if head.commit_hash is None or head.etag is None:
-        raise FileMetadataError(f"{url} does not say which commit it is of.")
-    if (head.size or 0) > LARGEST:
-        raise Unavailable(f"its {file} has {head.size:,} bytes, too many for a CAE-ResNet")
+        head = get_hf_file_metadata(url, timeout=TIMEOUT_SECONDS, **CALLER)
+        if head.commit_hash is None or head.etag is None:
+            raise FileMetadataError(f"{url} does not say which commit it is of.")
+    except (HTTPError, OSError) as error:
+        if isinstance(error, HTTPError) and not isinstance(error, HfHubHTTPError):  # no answer at all
+            unanswered[endpoint()] = time.monotonic()
+        raise Unavailable(explain(error, source, file)) from error
+    if head.size and head.size > MAX_FILE_BYTES:
+        size = f"{head.size:,}"
+        raise Unavailable(Message("its {file} has {size} bytes, too many for a CAE-ResNet", file=file, size=size))
     return head.commit_hash, head.etag
 
 
-def verified(source: Source, file: str, expected: str | None) -> Path:
-    """Download one file, once more if it arrives damaged; a damaged copy does not stay in the cache."""
+def download_file(source: Source, file: str, expected: str | None) -> Path:
+    """Download one file, again if its SHA-256 is not the expected one; damaged copies are removed from the cache."""
     from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HTTPError
 
-    bar = counting(source.progress if file == WEIGHTS else None) if source.progress else None
-    for _ in range(2):
-        path = Path(
-            hf_hub_download(
-                source.repo,
-                file,
-                revision=source.revision,
-                cache_dir=source.cache,
-                endpoint=endpoint(),
-                etag_timeout=ANSWER,
-                library_name="caesr",
-                library_version=__version__,
-                tqdm_class=bar,
-            )
-        )
-        if expected is None or sha256(path) == expected:
-            return path
-        blob = path.resolve()  # a link into blobs/, where the system has links
-        path.unlink()
-        blob.unlink(missing_ok=True)
-    raise Unavailable(f"{file} came twice, and neither had the SHA-256 it has to have")
+    bar = progress_bar(source.progress if file == WEIGHTS else None) if source.progress else None
+    how: Any = {"revision": source.revision, "cache_dir": source.cache, "endpoint": endpoint(), "tqdm_class": bar}
+    try:
+        for _ in range(2):
+            path = Path(hf_hub_download(source.repo_id, file, etag_timeout=TIMEOUT_SECONDS, **how, **CALLER))
+            if expected is None or sha256(path) == expected:
+                return path
+            blob = path.resolve()  # the cache links to blobs/, on systems that have links
+            path.unlink()
+            blob.unlink(missing_ok=True)
+    except (HTTPError, OSError) as error:
+        raise Unavailable(explain(error, source, file)) from error
+    raise Unavailable(Message("{file} came twice, and neither had the SHA-256 it has to have", file=file))
 
 
-def counting(progress: Progress | None) -> Any:
-    """A class that huggingface_hub takes for its progress bar: it shows nothing and passes the bytes on."""
+def progress_bar(progress: Progress | None) -> Any:
+    """Return a class for huggingface_hub's `tqdm_class` that shows nothing and reports the bytes to `progress`."""
     from huggingface_hub.utils import tqdm
 
     class Bar(tqdm):
@@ -187,7 +176,7 @@ def counting(progress: Progress | None) -> Any:
                 progress(int(self.n), int(self.total or 0))
 
         def update_transfer(self, _: float) -> None:
-            """Xet counts twice: what came over the line, and what of the file that makes. The file it is."""
+            """Ignore the bytes sent over the network: Xet counts them beside those of the file."""
 
         def set_transfer_postfix_str(self, *_: Any, **__: Any) -> None: ...
 
@@ -195,12 +184,12 @@ def counting(progress: Progress | None) -> Any:
 
 
 def endpoint() -> str:
-    """Where the Hub is: HF_ENDPOINT as it is now, which huggingface_hub reads when it is imported."""
+    """Return the Hub's address: HF_ENDPOINT as it is now; huggingface_hub reads it only once, when it is imported."""
     return os.environ.get("HF_ENDPOINT", "").rstrip("/") or "https://huggingface.co"
 
 
-def explain(error: Exception, source: Source, file: str) -> str:
-    """Why a download failed, in the middle of a sentence."""
+def explain(error: Exception, source: Source, file: str) -> Message:
+    """Say why a download failed, in the middle of a sentence."""
     from huggingface_hub import errors
 
     if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
@@ -208,26 +197,31 @@ def explain(error: Exception, source: Source, file: str) -> str:
     status = error.response.status_code if isinstance(error, errors.HfHubHTTPError) else 0
     match error:
         case errors.GatedRepoError():
-            return "its owner wants the terms on its page accepted first; then `hf auth login`"
+            return Message("its owner wants the terms on its page accepted first; then `hf auth login`")
         case errors.RepositoryNotFoundError():
-            return (
-                f"the Hub has no repository {source.repo}, or it is private (`hf auth login`, or set HF_TOKEN), "
-                "and there is no folder of that name"
+            return Message(
+                "the Hub has no repository {repo_id}, or it is private (`hf auth login`, or set HF_TOKEN), "
+                "and there is no folder of that name",
+                repo_id=source.repo_id,
             )
         case errors.RevisionNotFoundError():
-            return f"the repository has no revision {source.revision}"
+            return Message("the repository has no revision {revision}", revision=source.revision)
         case errors.EntryNotFoundError():
-            return f"the repository has no {file}, and weights of any other kind are not taken"
+            return Message("the repository has no {file}, and weights of any other kind are not taken", file=file)
         case errors.HfHubHTTPError() if status in (401, 403):
-            return f"the Hub refuses it ({status}): `hf auth login`, or set HF_TOKEN"
+            return Message("the Hub refuses it ({status}): `hf auth login`, or set HF_TOKEN", status=status)
         case errors.HfHubHTTPError() if status == 429:
-            return "the Hub has had too many requests (429); try again in a few minutes"
+            return Message("the Hub has had too many requests (429); try again in a few minutes")
         case errors.HfHubHTTPError():
-            return f"the Hub is not well ({status}); try again later"
+            return Message("the Hub is not well ({status}); try again later", status=status)
         case errors.FileMetadataError():
-            return f"what answers at {endpoint()} is not the Hub (a proxy, a login page?)"
+            return Message("what answers at {endpoint} is not the Hub (a proxy, a login page?)", endpoint=endpoint())
         case errors.HTTPError():
-            return f"{endpoint()} does not answer, or broke off ({type(error).__name__})"
+            kind = type(error).__name__
+            return Message("{endpoint} does not answer, or broke off ({kind})", endpoint=endpoint(), kind=kind)
         case OSError(errno=int()):
-            return f"{file} cannot be written to the cache ({error.strerror}); HF_HOME names another place"
-    return f"{file} did not come whole ({str(error).splitlines()[0]})"
+            why = error.strerror
+            return Message(
+                "{file} cannot be written to the cache ({why}); HF_HOME names another place", file=file, why=why
+            )
+    return Message("{file} did not come whole ({why})", file=file, why=str(error).splitlines()[0])

@@ -1,11 +1,11 @@
-"""What a checkpoint remembers of its training: the stages it went through, one run after the other."""
+"""Training history of a checkpoint: the stages that the header of its weights records, oldest first."""
 
 from dataclasses import asdict, dataclass, field, replace
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stretch of training of one kind, on one kind of machine; a run that goes on makes it longer."""
+    """A stretch of training with one set of settings, on one kind of machine."""
 
     batch: int
     patch: int  # side of a crop, in low-res pixels
@@ -13,40 +13,36 @@ class Stage:
     steps: int
     seconds: int
     degrade: str = "bicubic"
-    loss: dict[str, float] = field(default_factory=dict)
+    loss: dict[str, float] = field(default_factory=dict)  # weight of each term
 
     @property
     def pixels(self) -> int:
         """Low-res pixels seen."""
         return self.steps * self.batch * self.patch**2
 
-    def extends(self, other: "Stage") -> bool:
-        """Return whether both are of one kind, so that they add up."""
-        return replace(self, steps=0, seconds=0) == replace(other, steps=0, seconds=0)
 
+def read_stages(facts: dict) -> list[Stage]:
+    """Return the stages that a header records.
 
-def stages(facts: dict) -> list[Stage]:
-    """Return the stages that a checkpoint's header tells of, the first one first.
-
-    Headers of before December 2026 hold the figures of one run and, as "before", the header of the run before it.
+    Headers written before December 2026 hold the figures of one run and, as "before", the header of the run before it.
     """
     if "stages" in facts:
         return [Stage(**stage) for stage in facts["stages"]]
     if "steps" not in facts:
         return []
     known = {name: facts[name] for name in ("batch", "patch", "device", "steps", "seconds")}
-    return [*stages(facts.get("before", {})), Stage(**known)]
+    return [*read_stages(facts.get("before", {})), Stage(**known)]
 
 
-def steps(facts: dict) -> int:
+def count_steps(facts: dict) -> int:
     """Return the number of steps of all stages."""
-    return sum(stage.steps for stage in stages(facts))
+    return sum(stage.steps for stage in read_stages(facts))
 
 
-def add(facts: dict, new: Stage) -> list[dict]:
-    """Return all stages with a new one at the end, merged with the last where it extends it, as a header holds them."""
-    earlier = stages(facts)
-    if earlier and new.extends(earlier[-1]):
-        last = earlier.pop()
+def append_stage(facts: dict, new: Stage) -> list[dict]:
+    """Return all stages as a header holds them, `new` last; a resumed run makes its last stage longer."""
+    stages = read_stages(facts)
+    if stages and replace(new, steps=0, seconds=0) == replace(stages[-1], steps=0, seconds=0):
+        last = stages.pop()
         new = replace(new, steps=last.steps + new.steps, seconds=last.seconds + new.seconds)
-    return [asdict(stage) for stage in [*earlier, new]]
+    return [asdict(stage) for stage in [*stages, new]]

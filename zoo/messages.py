@@ -1,14 +1,14 @@
-"""Messages for people that keep their template and parameters, so that a page can translate them."""
+"""Error messages that keep their template and parameters, so that the page can translate them."""
 
 from typing import Any
 
 
 class Message(str):
-    """A formatted sentence that remembers its template and parameters: `error.args[0]` of our exceptions.
+    """A formatted sentence that remembers its template and parameters; it is `error.args[0]` of our exceptions.
 
     Args:
         template: an English sentence in the syntax of `str.format`; also the key of its translations.
-        parameters: what the template names; a parameter may be a Message itself.
+        parameters: the values of the template's fields; a value may be a Message itself.
     """
 
     template: str
@@ -19,9 +19,6 @@ class Message(str):
         self.template, self.parameters = template, parameters
         return self
 
-    def __reduce__(self) -> tuple:
-        return _rebuild, (self.template, self.parameters)
-
-
-def _rebuild(template: str, parameters: dict[str, Any]) -> Message:
-    return Message(template, **parameters)
+    def __getnewargs_ex__(self) -> tuple:
+        """Pickle the template and parameters: workers raise these errors in other processes."""
+        return (self.template,), self.parameters

@@ -1,8 +1,8 @@
-"""One picture on its way to a larger one: any window of the result, from the part of the picture that it needs alone.
+"""Any window of an upscaled picture, computed from the part of the picture that it depends on.
 
-The way is a chain of steps: networks, then perhaps a reduction to the size asked for. What a step needs for a window of
-its output is known from its receptive field, so a window of the result is followed back to a window of the picture, and
-computed from there. That is exact: the windows of any tiling give the pixels of the whole.
+A picture passes through a chain of steps: one or two networks, then, if the scale is not native, a reduction. Each step
+knows which range of its input a range of its output depends on, so a window of the result is traced back to a window of
+the picture and computed from there. That is exact: the windows of any tiling give the pixels of the whole.
 """
 
 import math
@@ -12,211 +12,215 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from caesr.engine.row_engine import Reader, Rows, network
-from caesr.engine.tiles import Range, Window, seen, turned
+from caesr.engine.row_buffer import RowBuffer, RowCursor
+from caesr.engine.row_engine import apply_network
+from caesr.engine.tiles import Range, Size, Window, add_halo, add_margin, turn_window
 from caesr.imaging.resize import resample, taps
 from caesr.model.caeresnet import CAEResNet
 
-Fetch = Callable[[Range, Range], Tensor]  # rows and columns of a layer -> (3, h, w) in [0, 1]
+Fetch = Callable[[Range, Range], Tensor]  # rows and columns of a plane -> (3, h, w) in [0, 1]
 CORRECTIONS = 6  # of back-projection; each leaves about a third of what contradicts the input
 
 
 @dataclass(frozen=True)
-class Network:
+class NetworkStep:
     """A pass through a network.
 
     Args:
-        cache: bytes that a strip's features may take.
-        sums: get the sum of all that is made, which is no number if any of it is none.
+        size: of the input.
+        cache_bytes: that the features of a band may take.
+        checksums: receives the sum of each range of rows made, which is NaN or infinite if one of its values is.
     """
 
     model: CAEResNet
-    length: Range  # the input's height and width
-    cache: float
-    sums: list[Tensor]
+    size: Size
+    cache_bytes: float
+    checksums: list[Tensor]
 
-    def needs(self, made: Range, axis: int) -> Range:
-        """What of the input a range of the output depends on."""
-        return seen(made, self.length[axis], self.model.config.scale, self.model.halo, self.model.stride)
+    def input_range(self, output: Range, axis: int) -> Range:
+        """Return the range of the input that a range of the output depends on."""
+        return add_halo(output, self.size[axis], self.model.config.scale, self.model.halo, self.model.stride)
 
-    def rows(self, source: Rows, given: Range, wanted: Range) -> Rows:
-        """The columns `wanted` of the output, from the columns `given` of the input."""
-        left = wanted[0] - self.model.config.scale * given[0]
-        strip = max(4, self.cache // ((given[1] - given[0]) * bytes_of_features(self.model)))
-        made = network(self.model, source, (left, left + wanted[1] - wanted[0]), strip)
-        read = made.reader()
+    def apply(self, source: RowBuffer, in_columns: Range, out_columns: Range) -> RowBuffer:
+        """Compute columns of the output from columns of the input, as rows in [0, 1]."""
+        left = out_columns[0] - self.model.config.scale * in_columns[0]
+        band = max(4, self.cache_bytes // ((in_columns[1] - in_columns[0]) * feature_bytes(self.model)))
+        output = apply_network(self.model, source, (left, left + out_columns[1] - out_columns[0]), band)
+        cursor = output.cursor()
 
-        def make(first: int, last: int) -> Tensor:
-            x = read(first, last, last)
-            self.sums.append(x.sum())  # before they are clamped to white
-            return x.clamp_(0, 1)  # nobody else holds these rows
+        def make(start: int, stop: int) -> Tensor:
+            x = cursor.read(start, stop)
+            self.checksums.append(x.sum())  # before infinity is clamped to white
+            return x.clamp_(0, 1)  # in place: no other cursor reads these rows
 
-        return Rows(made.height, make)
-
-
-def bytes_of_features(model: CAEResNet) -> int:
-    """What the features of a layer take, for a pixel of the picture: of the widest, which is the first."""
-    pre = model.config.scale if model.config.upsampling == "pre" else 1
-    return model.config.widths[0] * pre**2 * next(model.decoder.parameters()).element_size()
+        return RowBuffer(output.height, make)
 
 
-class Resize:
-    """Resampling to another size by bicubic, along both axes."""
+def feature_bytes(model: CAEResNet) -> int:
+    """Return the bytes that the widest layer's features, the first's, take for each pixel of the picture."""
+    return model.config.widths[0] * model.config.pre_scale**2 * next(model.decoder.parameters()).element_size()
 
-    def __init__(self, size: Range, other: Range, scale: float):
-        self.taps = [taps(*lengths, scale) for lengths in zip(size, other, strict=True)]
+
+class ResizeStep:
+    """Bicubic resampling to another size along both axes.
+
+    Args:
+        size, out_size: of input and output.
+        scale: the factor between them, before rounding.
+    """
+
+    def __init__(self, size: Size, out_size: Size, scale: float):
+        self.taps = [taps(*lengths, scale) for lengths in zip(size, out_size, strict=True)]
         lowest = self.taps[0][0].amin(dim=1)
-        self.later = lowest.flip(0).cummin(dim=0).values.flip(0)  # the first row that this one or a later one needs
+        self.first_needed = lowest.flip(0).cummin(dim=0).values.flip(0)  # input row, by this output row or a later one
 
-    def needs(self, made: Range, axis: int) -> Range:
-        """What of the input a range of the output depends on."""
-        index = self.taps[axis][0][slice(*made)]
+    def input_range(self, output: Range, axis: int) -> Range:
+        """Return the range of the input that a range of the output depends on."""
+        index = self.taps[axis][0][slice(*output)]
         return int(index.min()), int(index.max()) + 1
 
-    def rows(self, source: Rows, given: Range, wanted: Range) -> Rows:
-        """The columns `wanted` of the output, from the columns `given` of the input."""
-        read = source.reader()
+    def apply(self, source: RowBuffer, in_columns: Range, out_columns: Range) -> RowBuffer:
+        """Compute columns of the output from columns of the input, as rows in [0, 1]."""
+        cursor = source.cursor()
 
-        def make(first: int, last: int) -> Tensor:
-            seen, then = self.needs((first, last), 0), int(self.later[min(last, len(self.later) - 1)])
-            return self.apply(read(*seen, then), (seen, given), ((first, last), wanted)).clamp(0, 1)
+        def make(start: int, stop: int) -> Tensor:
+            rows = self.input_range((start, stop), 0)
+            next_row = int(self.first_needed[min(stop, len(self.first_needed) - 1)])
+            x = cursor.read(*rows, keep=rows[1] - next_row)
+            return self.resize_window(x, (rows, in_columns), ((start, stop), out_columns)).clamp(0, 1)
 
-        return Rows(len(self.later), make)
+        return RowBuffer(len(self.first_needed), make)
 
-    def apply(self, x: Tensor, given: Window, wanted: Window) -> Tensor:
-        """The window `wanted` of the output, from the window `given` of the input.
+    def resize_window(self, x: Tensor, source: Window, output: Window) -> Tensor:
+        """Compute a window of the output from a window of the input.
 
-        Where `given` is less than is needed, what lies next to it stands in: for those who know that it does not count.
+        If `source` is smaller than what `output` depends on, its border is repeated: only for pixels that are cut away.
         """
-        for dim, (index, weight), (start, stop), made in zip((-2, -1), self.taps, given, wanted, strict=True):
+        for dim, (index, weight), (start, stop), made in zip((-2, -1), self.taps, source, output, strict=True):
             places = (index[slice(*made)] - start).clamp(0, stop - start - 1)
             x = resample(x, dim, places, weight[slice(*made)])
         return x
 
 
-def spread(pixels: Range, margin: int, length: int) -> Range:
-    """A range with a margin on both sides, within the axis."""
-    return max(0, pixels[0] - margin), min(length, pixels[1] + margin)
-
-
 class Pipeline:
-    """A layer (3, H, W) enlarged by a factor; `window` gives any part of the result.
+    """A plane (3, H, W) upscaled by a factor; `compute` gives any window of the result.
 
-    Windows that follow on one another from the top down go on with what is held of the rows before.
+    A window directly below the last one of the same columns continues from the rows that it left.
 
     Args:
-        fetch: gives windows of the layer.
-        size: the layer's height and width.
+        fetch: reads windows of the plane.
+        size: the plane's.
         route: the network of each pass.
         scale: the factor; where the passes go beyond it, the result is reduced.
         symmetries: 8 for the mean over the picture's symmetries, else 1. The picture is turned, not its tiles.
         true_to_input: correct the result until it gives the input when it is reduced again (Irani & Peleg, 1991).
-        cache: bytes that a strip's features may take; the picture goes through a network in strips of so many.
+        cache_bytes: that the features of a band of rows may take; the picture passes through a network in such bands.
     """
 
     def __init__(
         self,
         fetch: Fetch,
-        size: Range,
+        size: Size,
         route: Sequence[CAEResNet],
         scale: float,
         symmetries: int = 1,
         true_to_input: bool = False,
-        cache: float = math.inf,
+        cache_bytes: float = math.inf,
     ):
         self.fetch, self.size, self.symmetries, self.scale = fetch, size, symmetries, scale
-        self.larger = round(size[0] * scale), round(size[1] * scale)
+        self.out_size = round(size[0] * scale), round(size[1] * scale)
         self.corrections = CORRECTIONS if true_to_input else 0
-        # Each correction looks two input pixels far down and two up again: so far is the edge of a window wrong.
+        # Each correction reaches two input pixels down and two up again: so much of a window's border is wrong.
         self.margin = math.ceil(self.corrections * (4 * scale + 4))
         if true_to_input:
-            self.down, self.up = Resize(self.larger, size, 1 / scale), Resize(size, self.larger, scale)
-        self.sums: list[Tensor] = []  # what the networks made since this was emptied; no number if any of it was none
-        self.plan(route, cache)
+            self.down, self.up = ResizeStep(self.out_size, size, 1 / scale), ResizeStep(size, self.out_size, scale)
+        self.checksums: list[Tensor] = []  # of what the networks made since this was cleared
+        self.set_route(route, cache_bytes)
 
-    def plan(self, route: Sequence[CAEResNet], cache: float) -> None:
-        """Choose the networks and the size of their strips, also anew in the middle of a picture."""
-        self.route, self.cache = route, cache
-        self.chains = [self._chain(self.size, self.larger)]
-        if self.symmetries > 1:  # a picture on its side has steps of its own
-            self.chains.append(self._chain(self.size[::-1], self.larger[::-1]))
-        self.held: dict[tuple[int, Range], Reader] = {}  # by turn and columns: what goes on from the window before
+    def set_route(self, route: Sequence[CAEResNet], cache_bytes: float) -> None:
+        """Set the networks and the size of bands; allowed in the middle of a picture, which then continues anew."""
+        self.route, self.cache_bytes = route, cache_bytes
+        self.chains = [self._build_chain(self.size, self.out_size)]
+        if self.symmetries > 1:  # for the picture on its side
+            self.chains.append(self._build_chain(self.size[::-1], self.out_size[::-1]))
+        self.cursors: dict[tuple[int, Range], RowCursor] = {}  # by turn and columns, for the next window below
 
-    def _chain(self, size: Range, larger: Range) -> list[Network | Resize]:
-        """The steps from a picture of one size to the result."""
-        steps: list[Network | Resize] = []
+    def _build_chain(self, size: Size, out_size: Size) -> list[NetworkStep | ResizeStep]:
+        """Return the steps from a picture of one size to its result."""
+        steps: list[NetworkStep | ResizeStep] = []
         for model in self.route:
-            steps.append(Network(model, size, self.cache, self.sums))
+            steps.append(NetworkStep(model, size, self.cache_bytes, self.checksums))
             size = size[0] * model.config.scale, size[1] * model.config.scale
         native = math.prod(model.config.scale for model in self.route)
         if native != self.scale:
-            steps.append(Resize(size, larger, self.scale / native))
+            steps.append(ResizeStep(size, out_size, self.scale / native))
         return steps
 
-    def oldest(self, row: int) -> int:
-        """The first row of the layer that windows of the result from this row on will ask for, even if begun anew."""
+    def first_row_needed(self, row: int) -> int:
+        """Return the first row of the plane that windows from this row of the result on read, even if started anew."""
         if self.symmetries > 1:
             return 0
-        first = max(0, row - self.margin)
-        rows = first, first + 1
-        corrected = self.up.needs(rows, 0)[0] if self.corrections else first
+        top = max(0, row - self.margin)
+        rows = top, top + 1
+        corrected = self.up.input_range(rows, 0)[0] if self.corrections else top
         for step in reversed(self.chains[0]):
-            rows = step.needs(rows, 0)
+            rows = step.input_range(rows, 0)
         return min(rows[0], corrected)
 
-    def window(self, rows: Range, columns: Range) -> Tensor:
-        """A window of the result: (3, rows, columns) in [0, 1]."""
-        wanted = rows, columns
+    def compute(self, rows: Range, columns: Range) -> Tensor:
+        """Compute a window of the result: (3, rows, columns) in [0, 1]."""
         if not self.corrections:
-            return self._mean(wanted)
-        wider = spread(rows, self.margin, self.larger[0]), spread(columns, self.margin, self.larger[1])
-        source = self.up.needs(wider[0], 0), self.up.needs(wider[1], 1)
-        x, original = self._mean(wider), self.fetch(*source)
+            return self._mean((rows, columns))
+        wide = add_margin(rows, self.margin, self.out_size[0]), add_margin(columns, self.margin, self.out_size[1])
+        source = self.up.input_range(wide[0], 0), self.up.input_range(wide[1], 1)
+        x, original = self._mean(wide), self.fetch(*source)
         for _ in range(self.corrections):
-            missing = original - self.down.apply(x, wider, source)
-            x = (x + self.up.apply(missing, source, wider)).clamp_(0, 1)
-        top, left = rows[0] - wider[0][0], columns[0] - wider[1][0]
+            missing = original - self.down.resize_window(x, wide, source)
+            x = (x + self.up.resize_window(missing, source, wide)).clamp_(0, 1)
+        top, left = rows[0] - wide[0][0], columns[0] - wide[1][0]
         return x[:, top : top + rows[1] - rows[0], left : left + columns[1] - columns[0]]
 
-    def _mean(self, wanted: Window) -> Tensor:
-        """The mean over the symmetries of a window."""
-        total = self._steps(0, wanted)
-        if self.symmetries == 1:  # as it is, not copied
+    def _mean(self, window: Window) -> Tensor:
+        """Return the mean over the symmetries of a window."""
+        total = self._read_turned(0, window)
+        if self.symmetries == 1:  # without a copy
             return total
         for turn in range(1, self.symmetries):
-            y = torch.rot90(self._steps(turn, turned(*wanted, *self.larger, turn)), -(turn % 4), (-2, -1))
+            y = self._read_turned(turn, turn_window(*window, *self.out_size, turn))
+            y = torch.rot90(y, -(turn % 4), (-2, -1))
             total = total + (y.flip(-1) if turn >= 4 else y)
         return total / self.symmetries
 
-    def _steps(self, turn: int, wanted: Window) -> Tensor:
-        """A window of the result of the turned picture."""
-        (first, last), columns = wanted
-        read = self.held.get((turn, columns))
-        if read is None or not read.next <= first <= read.made:
-            read = self._rows(turn, columns).reader()
-        if turn % 4 == 0:  # the next window of these columns lies below; of other turns, beside or above
-            self.held[turn, columns] = read
-        return read(first, last, max(first, last - 2 * self.margin))[0]
+    def _read_turned(self, turn: int, window: Window) -> Tensor:
+        """Return a window of the result of the turned picture."""
+        (start, stop), columns = window
+        cursor = self.cursors.get((turn, columns))
+        if cursor is None or not cursor.can_read_from(start):
+            cursor = self._build_rows(turn, columns).cursor()
+        if turn % 4 == 0:  # the next window of these columns lies below; in other turns beside or above
+            self.cursors[turn, columns] = cursor
+        return cursor.read(start, stop, keep=min(2 * self.margin, stop - start))[0]
 
-    def _rows(self, turn: int, wanted: Range) -> Rows:
-        """Columns of the result of the turned picture."""
+    def _build_rows(self, turn: int, columns: Range) -> RowBuffer:
+        """Return columns of the result of the turned picture, as rows to be made."""
         steps = self.chains[turn % 2]
-        columns = [wanted]
+        ranges = [columns]
         for step in reversed(steps):
-            columns.append(step.needs(columns[-1], 1))
-        source = columns[-1]
-        rows = Rows(self.size[turn % 2], lambda first, last: self._turned(turn, (first, last), source)[None])
-        for step, given, made in zip(steps, reversed(columns[1:]), reversed(columns[:-1]), strict=True):
-            rows = step.rows(rows, given, made)
+            ranges.insert(0, step.input_range(ranges[0], 1))
+        rows = RowBuffer(
+            self.size[turn % 2], lambda start, stop: self._fetch_turned(turn, (start, stop), ranges[0])[None]
+        )
+        for step, in_columns, out_columns in zip(steps, ranges[:-1], ranges[1:], strict=True):
+            rows = step.apply(rows, in_columns, out_columns)
         return rows
 
-    def _turned(self, turn: int, rows: Range, columns: Range) -> Tensor:
-        """A window of the turned picture."""
+    def _fetch_turned(self, turn: int, rows: Range, columns: Range) -> Tensor:
+        """Return a window of the turned picture."""
         if turn == 0:
             return self.fetch(rows, columns)
         size = self.size if turn % 2 == 0 else self.size[::-1]
-        rows, columns = turned(rows, columns, *size, -turn % 4)  # turned back …
+        rows, columns = turn_window(rows, columns, *size, -turn % 4)  # turned back …
         if turn >= 4:
-            rows, columns = turned(rows, columns, *self.size, 4)  # … and mirrored back
+            rows, columns = turn_window(rows, columns, *self.size, 4)  # … and mirrored back
         x = self.fetch(rows, columns)
         return torch.rot90(x.flip(-1) if turn >= 4 else x, turn % 4, (-2, -1))

@@ -1,32 +1,26 @@
-"""How far an enlargement has come, and how long the rest may take."""
+"""Progress of an upscaling: tiles done, tiles in total, estimated seconds left."""
 
-import math
 import time
 from dataclasses import dataclass
-
-import numpy as np
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an enlargement has come."""
+    """How many tiles of an upscaling are done."""
 
     done: int  # tiles
     total: int
     seconds_left: float
-    tile: int  # side in low-res pixels
-    strip: np.ndarray | None = None  # of `Upscaler.strips`: the rows of the result that this tile completes
-    result: np.ndarray | None = None
 
 
-class Clock:
-    """Counts tiles, guesses how long the rest will take, and remembers how large a window memory allows."""
+class ProgressTimer:
+    """A counter of tiles that estimates the time left from the mean time of those done."""
 
-    def __init__(self, total: int, tile: int):
-        self.done, self.total, self.tile, self.began = 0, total, tile, time.monotonic()
-        self.largest = math.inf
+    def __init__(self, total: int):
+        self.done, self.total, self.started = 0, total, time.monotonic()
 
-    def tick(self, strip: np.ndarray | None = None) -> Progress:
+    def tick(self) -> Progress:
+        """Count one more tile as done."""
         self.done += 1
-        left = (time.monotonic() - self.began) / self.done * (self.total - self.done)
-        return Progress(self.done, self.total, left, self.tile, strip)
+        left = (time.monotonic() - self.started) / self.done * (self.total - self.done)
+        return Progress(self.done, self.total, left)

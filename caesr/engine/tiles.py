@@ -1,49 +1,58 @@
-"""Which windows a picture is cut into, and what of the picture each must see. Plain arithmetic.
+"""Tile arithmetic: how a picture is cut into tiles, and which part of it each tile needs.
 
-A range is (first, behind the last), in pixels along one axis.
+A range is a pair start, stop of pixels along one axis; stop is not part of it.
 """
+
+from zoo.messages import Message
 
 Range = tuple[int, int]
 Window = tuple[Range, Range]  # rows and columns
+Size = tuple[int, int]  # height and width
 
 
-def cuts(length: int, tile: int, stride: int = 1) -> list[Range]:
+def cut_axis(length: int, tile: int, stride: int = 1) -> list[Range]:
     """Cut an axis into ranges of about `tile` pixels, as equal as multiples of `stride` allow.
 
     Raises:
         ValueError: a length or tile below 1.
     """
     if length < 1 or tile < 1:
-        raise ValueError(f"A picture of {length} pixels cannot be cut into tiles of {tile}.")
+        raise ValueError(
+            Message("A picture of {length} pixels cannot be cut into tiles of {tile}.", length=length, tile=tile)
+        )
     count = -(-length // round_up(tile, stride))
-    even = round_up(-(-length // count), stride)  # equal tiles rather than a sliver at the end
-    return [(start, min(length, start + even)) for start in range(0, length, even)]
+    side = round_up(-(-length // count), stride)  # equal tiles rather than a sliver at the end
+    return [(start, min(length, start + side)) for start in range(0, length, side)]
 
 
-def seen(made: Range, length: int, scale: int, halo: int, stride: int) -> Range:
-    """What a network must see of its input to make a range of its output: that range with a halo around it.
+def add_halo(output: Range, length: int, scale: int, halo: int, stride: int) -> Range:
+    """Return the range of its input that a network needs for a range of its output.
 
-    It begins at a multiple of `stride`: then a strided convolution meets the same pixels in the window as in the whole.
-    Without that, or with a halo below the network's, the seams would show.
+    It starts at a multiple of `stride`, so that a strided convolution meets the same pixels as in the whole picture.
+    Without that, or with a halo below the network's, seams would show.
 
     Args:
-        made: in pixels of the output.
-        length: of the input.
+        length: of the input's axis.
         scale: of the network.
     """
-    first, last = made
-    return max(0, (first // scale - halo) // stride * stride), min(length, -(-last // scale) + halo)
+    start, stop = output
+    return max(0, (start // scale - halo) // stride * stride), min(length, -(-stop // scale) + halo)
 
 
-def scaled(made: Range, scale: float, length: int, larger: int) -> Range:
-    """A range of an axis of `length` pixels where the axis has `larger` pixels; neighbours stay neighbours."""
-    first, last = (larger if pixel == length else round(pixel * scale) for pixel in made)
-    return first, last
+def add_margin(pixels: Range, margin: int, length: int) -> Range:
+    """Return a range with a margin on both sides, clipped to the axis."""
+    return max(0, pixels[0] - margin), min(length, pixels[1] + margin)
 
 
-def turned(rows: Range, columns: Range, height: int, width: int, turn: int) -> Window:
-    """Where a window comes to lie when its picture is mirrored left to right (turn >= 4), then turned turn % 4 times a
-    quarter against the clock, as `torch.rot90` does it."""
+def scale_range(pixels: Range, scale: float, length: int, out_length: int) -> Range:
+    """Return a range of an axis of `length` pixels on the axis of the result; neighbours stay neighbours."""
+    start, stop = (out_length if pixel == length else round(pixel * scale) for pixel in pixels)
+    return start, stop
+
+
+def turn_window(rows: Range, columns: Range, height: int, width: int, turn: int) -> Window:
+    """Return where a window lies after its picture is mirrored left to right (turn >= 4), then rotated by turn % 4
+    quarters counter-clockwise, as `torch.rot90` does it."""
     if turn >= 4:
         columns = width - columns[1], width - columns[0]
     for _ in range(turn % 4):
@@ -52,12 +61,12 @@ def turned(rows: Range, columns: Range, height: int, width: int, turn: int) -> W
     return rows, columns
 
 
-def halved(pixels: Range) -> tuple[Range, Range]:
-    """A range in two."""
+def halve(pixels: Range) -> tuple[Range, Range]:
+    """Split a range in two."""
     middle = sum(pixels) // 2
     return (pixels[0], middle), (middle, pixels[1])
 
 
 def round_up(value: int, multiple: int) -> int:
-    """The next multiple at or above a value."""
+    """Return the smallest multiple that is not below a value."""
     return -(-value // multiple) * multiple

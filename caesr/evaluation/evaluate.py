@@ -1,4 +1,4 @@
-"""The standard protocol: reduce a test picture, enlarge it again, measure how much came back."""
+"""Evaluation of upscaling by the standard protocol: reduce test pictures, upscale them, compare with the originals."""
 
 import math
 import statistics
@@ -11,65 +11,72 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from caesr.imaging.metrics import on_luma, psnr
+from caesr.imaging.metrics import psnr, psnr_ssim_y
 from caesr.imaging.resize import resize_image
+from zoo.messages import Message
 
-Enlarge = Callable[[np.ndarray], np.ndarray]  # (H, W, 3) uint8 -> (sH, sW, 3) uint8
+Upscale = Callable[[np.ndarray], np.ndarray]  # (H, W, 3) uint8 -> (sH, sW, 3) uint8
 Reduce = Callable[[np.ndarray, float], np.ndarray]  # a picture and a factor below 1 -> the smaller picture
 Measure = Callable[[Tensor, Tensor], Tensor]  # two (1, 3, H, W) in [0, 1] -> (1,), as LPIPS and DISTS are
 
 
 @dataclass(frozen=True)
 class Score:
-    """One picture's figures: psnr_y in dB and ssim_y with a border of `scale` cut off; consistency, the PSNR in dB of
-    the result reduced again against the input; and any measures asked for."""
+    """The figures of a picture: psnr_y in dB and ssim_y, with a border of `scale` pixels cut off; consistency, the PSNR
+    in dB between the result reduced again and the input, 99 at most; and the measures asked for."""
 
     picture: str
     figures: dict[str, float]
 
 
 def evaluate(
-    enlarge: Enlarge,
+    upscale: Upscale,
     folder: Path,
     scale: int,
     measures: Mapping[str, Measure] | None = None,
     first: int | None = None,
     reduce: Reduce = resize_image,
 ) -> list[Score]:
-    """Measure an enlarger on the high-res pictures of a folder.
+    """Measure a method of upscaling on the high-res pictures of a folder.
 
-    The pictures are cropped to multiples of `scale` and reduced to bytes; results are compared as bytes
-    (Y by BT.601, unrounded).
+    The pictures are cropped to multiples of `scale` and reduced to bytes; results are compared as bytes.
 
     Args:
-        measures: more of them, by name: `LPIPS`, `DISTS`.
+        measures: further measures by name, such as `LPIPS` and `DISTS`.
         first: only so many pictures, in the order of their names.
-        reduce: what makes the input of a picture and 1/scale: MATLAB's bicubic, or `degraded`.
+        reduce: makes the low-res picture, from a picture and 1/scale: MATLAB's bicubic, or `degrade_picture`.
     Raises:
         FileNotFoundError: the folder holds no PNG.
         ValueError: one of them cannot be read.
     """
     files = sorted(folder.glob("*.png"))[:first]
     if not files:
-        raise FileNotFoundError(f"No test pictures (*.png) in {folder}.")
+        raise FileNotFoundError(Message("No test pictures (*.png) in {folder}.", folder=folder))
     scores = []
     for file in files:
         try:
             with Image.open(file) as image:
-                hr = np.array(image.convert("RGB"))
+                high_res = np.array(image.convert("RGB"))
         except OSError as error:
-            raise ValueError(f"{file} cannot be read ({error}); get it afresh, or take it away.") from error
-        height, width = (side // scale * scale for side in hr.shape[:2])
-        hr = hr[:height, :width]
-        lr = reduce(hr, 1 / scale)
-        output = enlarge(lr)
-        figures = dict(zip(("psnr_y", "ssim_y"), on_luma(tensor(output), tensor(hr), border=scale), strict=True))
-        figures["consistency"] = min(99.0, psnr(tensor(resize_image(output, 1 / scale)), tensor(lr)))
-        with torch.inference_mode():
-            for name, measure in (measures or {}).items():
-                figures[name] = measure(tensor(output) / 255, tensor(hr) / 255).item()
-        scores.append(Score(file.stem, figures))
+            raise ValueError(
+                Message("{file} cannot be read ({why}); get it afresh, or take it away.", file=file, why=str(error))
+            ) from error
+        height, width = (side // scale * scale for side in high_res.shape[:2])
+        high_res = high_res[:height, :width]
+        low_res = reduce(high_res, 1 / scale)
+        output = upscale(low_res)
+        x, y = to_tensor_255(output), to_tensor_255(high_res)
+        psnr_y, ssim_y = psnr_ssim_y(x, y, border=scale)
+        consistency = min(99.0, psnr(to_tensor_255(resize_image(output, 1 / scale)), to_tensor_255(low_res)))
+        figures = {"psnr_y": psnr_y, "ssim_y": ssim_y, "consistency": consistency}
+        scores.append(Score(file.stem, figures | apply_measures(measures, x, y)))
     return scores
+
+
+@torch.inference_mode()
+def apply_measures(measures: Mapping[str, Measure] | None, output: Tensor, target: Tensor) -> dict[str, float]:
+    """Return the value of each measure, by name, for two (1, 3, H, W) in [0, 255]."""
+    return {name: measure(output / 255, target / 255).item() for name, measure in (measures or {}).items()}
 
 
 def means(scores: list[Score]) -> dict[str, float]:
@@ -81,11 +88,11 @@ def means(scores: list[Score]) -> dict[str, float]:
     return found
 
 
-def bicubic(scale: int) -> Enlarge:
-    """The enlarger that everything is measured against."""
-    return lambda lr: resize_image(lr, scale)
+def bicubic(scale: int) -> Upscale:
+    """Return bicubic upscaling, the method that all others are compared with."""
+    return lambda low_res: resize_image(low_res, scale)
 
 
-def tensor(image: np.ndarray) -> Tensor:
-    """(H, W, 3) bytes -> (1, 3, H, W) in [0, 255]."""
+def to_tensor_255(image: np.ndarray) -> Tensor:
+    """Convert (H, W, 3) uint8 to (1, 3, H, W) float32 in [0, 255]."""
     return torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float()

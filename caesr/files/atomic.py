@@ -1,7 +1,7 @@
-"""Files while they are written: under a hidden name beside their own, which they get when they are whole.
+"""Atomic file writes: a file is written under a hidden name beside its own and renamed when it is complete.
 
-Whoever is killed leaves the hidden file behind. A lock, which the system takes from the dead, tells it from one that
-somebody is still writing.
+A killed process leaves the hidden file behind. A lock, which the system releases when a process ends, tells such a file
+from one that is still being written.
 """
 
 import os
@@ -13,25 +13,25 @@ from typing import IO
 
 try:
     import fcntl
-except ImportError:  # Windows, where nobody can remove a file that is open
+except ImportError:  # Windows, which lets no other process remove an open file
     fcntl = None  # type: ignore[assignment]
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A path to write to, in the folder of `path`: it becomes `path` at the end, its bytes on the disk by then.
+    """Yield a path to write to, in the folder of `path`, and rename it to `path` once its bytes are on the disk.
 
-    If what is within raises, `path` stays as it was.
+    If the body raises, `path` stays as it was.
 
     Raises:
-        OSError: there can be no such file, or it cannot be renamed.
+        OSError: the file cannot be created or renamed.
     """
-    part, lock = _begun(path)
+    part, lock = _create_part(path)
     try:
         yield part
         os.fsync(lock.fileno())
         if not fcntl:
-            lock.close()  # nor rename it
+            lock.close()  # Windows does not rename an open file
         part.replace(path)
     finally:
         lock.close()
@@ -40,22 +40,22 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove what writers that were killed left directly in a folder; of those alive nothing is touched."""
+    """Remove the hidden files of killed writers directly in a folder; those of running writers stay."""
     for part in folder.glob(f".{'[0-9a-f]' * 32}.part"):
-        with suppress(OSError), ExitStack() as stack:  # another one sweeps, too; or the disk knows no locks
+        with suppress(OSError), ExitStack() as stack:  # another process removes it, or the disk knows no locks
             if fcntl:
                 fcntl.flock(stack.enter_context(part.open("r+b")), fcntl.LOCK_EX | fcntl.LOCK_NB)
             part.unlink()
 
 
-def _begun(path: Path) -> tuple[Path, IO[bytes]]:
-    """An empty hidden file, and what locks it until it is closed."""
+def _create_part(path: Path) -> tuple[Path, IO[bytes]]:
+    """Create an empty hidden file, locked until the handle that is returned with it is closed."""
     while True:
-        part = path.with_name(f".{uuid.uuid4().hex}.part")  # on the same disk, to be renamed
+        part = path.with_name(f".{uuid.uuid4().hex}.part")  # on the same disk, so that it can be renamed
         lock = part.open("xb")
         if fcntl:
             with suppress(OSError):
                 fcntl.flock(lock, fcntl.LOCK_EX)
-        if os.fstat(lock.fileno()).st_nlink:  # else swept between the two
+        if os.fstat(lock.fileno()).st_nlink:  # 0: `remove_abandoned` removed it before it was locked
             return part, lock
         lock.close()

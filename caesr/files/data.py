@@ -1,18 +1,19 @@
-"""Where training pictures, test sets and frozen features lie: $CAESR_DATA."""
+"""The folder of training pictures, test sets and frozen features: $CAESR_DATA."""
 
 import os
 from pathlib import Path
+
+from zoo.messages import Message
 
 
 def data_folder() -> Path:
     """Return $CAESR_DATA, by default ../shared/data.
 
     Raises:
-        FileNotFoundError: there is no such folder.
+        FileNotFoundError: the folder does not exist.
     """
     folder = Path(os.environ.get("CAESR_DATA", "../shared/data"))
     if not folder.is_dir():
-        raise FileNotFoundError(
-            f"{folder} does not exist. Set CAESR_DATA to the folder with the train/ and test/ pictures."
-        )
+        message = "{folder} does not exist. Set CAESR_DATA to the folder with the train/ and test/ pictures."
+        raise FileNotFoundError(Message(message, folder=folder))
     return folder

@@ -1,31 +1,29 @@
-"""How much memory libvips's decoders take for a while: for some pictures several times what their pixels do."""
+"""Estimate of the memory that libvips's decoders take: for some kinds of files several times that of the pixels."""
 
 from typing import Any
 
-ROWS = 8  # of these, whatever the height: one being unpacked, one on its way from each step to the next
-CANVASES = 2  # RGBA, of WebP and GIF: animations are drawn one frame onto the other
+from caesr.files.vips import field_of
+
+BUFFERED_ROWS = 8  # whatever the height: one being unpacked, one on its way from each step to the next
+CANVASES = 2  # RGBA, of WebP and GIF: each frame of an animation is drawn onto the one before
 
 
 def decoder_memory(image: Any) -> int:
-    """About how many bytes reading an image takes at most, its pixels included, by what its header says.
+    """Estimate from its header how many bytes reading an image takes at most, its pixels included.
 
-    Not counted are the bytes of the file, nor a TIFF's tile, of which libvips bears 100 MB.
-    `benchmarks/reading.py` compares it with what is taken.
+    Neither the bytes of the file nor a TIFF's tile, which libvips limits to 100 MB, are counted.
+    `benchmarks/measure/reading.py` compares the estimate with measurements.
 
     Args:
-        image: as a loader of libvips gives it, nothing decoded yet; of 8 or 16 bits a channel.
+        image: from a loader of libvips, 8 or 16 bits a channel, not decoded yet.
     """
     row = image.width * image.bands * (1 if image.format == "uchar" else 2)
     pixels = image.height * row
-
-    def says(field: str) -> bool:
-        return bool(image.get_typeof(field) and image.get(field))
-
-    held = 0  # by decoders that need the whole before they give the first row
-    if image.get("vips-loader") in ("webpload", "gifload"):
+    held = 0  # by decoders that need the whole file before they give the first row
+    if field_of(image, "vips-loader") in ("webpload", "gifload"):
         held = CANVASES * 4 * image.width * image.height
-    elif says("jpeg-multiscan"):
+    elif field_of(image, "jpeg-multiscan"):
         held = 2 * pixels  # coefficients of 16 bits
-    elif says("interlaced"):
+    elif field_of(image, "interlaced"):
         held = pixels
-    return 2 * pixels + held + ROWS * row  # the result, and rows that wait to become it: all of them if they are few
+    return 2 * pixels + held + BUFFERED_ROWS * row  # the result, and rows that become it: all of them if they are few

@@ -1,57 +1,56 @@
-"""A picture file's pixels as its decoder gives them, from the top down, none held for longer than it is needed."""
+"""LazyPixels: an array-like view of a picture file whose rows are decoded on demand and discarded after use."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-BLOCK = 64  # rows that are decoded together
+BLOCK_ROWS = 64  # decoded together
 
 
 class LazyPixels:
-    """Pixels of a file that are decoded when they are first asked for.
+    """Pixels of a file that are decoded from the top down when they are first read.
 
-    To an enlargement it is an array: it has `shape`, `ndim`, `dtype`, and windows, `decoded[top:bottom, left:right]`.
+    It has the `shape`, `ndim` and `dtype` of an array, and `pixels[top:bottom, left:right]` returns a window.
 
     Args:
         shape: (H, W, C).
         dtype: uint8 or uint16.
-        decode: gives rows, (n, W, C); it is asked for each of them once, from the top down, or for all of them.
+        decode: returns the rows from start to stop, (stop - start, W, C). It is called for consecutive ranges from the
+            top down, or once for all rows.
     """
 
     ndim = 3
 
     def __init__(self, shape: tuple[int, int, int], dtype: np.dtype, decode: Callable[[int, int], np.ndarray]):
         self.shape, self.dtype, self.decode = shape, dtype, decode
-        self.size = int(np.prod(shape))
-        self.pieces: list[tuple[int, np.ndarray]] = []  # the first row of each, and its rows
-        self.first = self.end = 0  # of the rows that are held
+        self.blocks: list[tuple[int, np.ndarray]] = []  # the first row of each, and its rows
+        self.start = self.stop = 0  # rows that are held
 
     def __getitem__(self, window: tuple[slice, slice]) -> np.ndarray:
-        """A window of the picture: (h, w, C).
+        """Return a window of the picture: (h, w, C).
 
         Raises:
-            IndexError: rows that were forgotten.
+            IndexError: rows that were discarded.
             PictureError: the file is damaged there.
         """
-        (first, last, _), (left, right, _) = (
-            part.indices(length) for part, length in zip(window, self.shape, strict=False)
-        )
-        if first < self.first:
-            raise IndexError(f"row {first} was forgotten: from row {self.first} on they are held")
-        height = self.shape[0]
-        block = height if (first, last) == (0, height) else BLOCK
-        while last > self.end:
-            behind = min(height, self.end + block)
-            self.pieces.append((self.end, self.decode(self.end, behind)))
-            self.end = behind
+        height, width, _ = self.shape
+        start, stop, _ = window[0].indices(height)
+        left, right, _ = window[1].indices(width)
+        if start < self.start:
+            raise IndexError(f"row {start} was discarded: rows are held from row {self.start} on")
+        block_rows = height if (start, stop) == (0, height) else BLOCK_ROWS
+        while stop > self.stop:
+            block_stop = min(height, self.stop + block_rows)
+            self.blocks.append((self.stop, self.decode(self.stop, block_stop)))
+            self.stop = block_stop
         parts = [
-            rows[max(0, first - top) : last - top, left:right]
-            for top, rows in self.pieces
-            if top < last and first < top + len(rows)
+            rows[max(0, start - top) : stop - top, left:right]
+            for top, rows in self.blocks
+            if top < stop and start < top + len(rows)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def forget(self, first: int) -> None:
-        """Let go of rows above this one: nobody will ask for them again."""
-        self.first = max(self.first, min(first, self.end))
-        self.pieces = [(top, rows) for top, rows in self.pieces if top + len(rows) > self.first]
+    def discard_before(self, row: int) -> None:
+        """Free the memory of all rows above this one; they cannot be read again."""
+        self.start = max(self.start, min(row, self.stop))
+        self.blocks = [(top, rows) for top, rows in self.blocks if top + len(rows) > self.start]

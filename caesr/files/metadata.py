@@ -1,4 +1,4 @@
-"""What travels with a picture's pixels: the profile of its colours, and its EXIF."""
+"""ICC profiles and EXIF: what is kept of a picture's metadata when it is read and written."""
 
 import io
 import re
@@ -9,9 +9,9 @@ from caesr.files.vips import pyvips
 
 
 def profile_name(icc: bytes) -> str | None:
-    """What a profile calls itself; None: it is damaged."""
-    for text in re.finditer(rb"mluc\0{4}(....)", icc, re.DOTALL):  # translations of 12 bytes each: lcms takes memory
-        if 12 * int.from_bytes(text[1]) > len(icc):  # for as many as are claimed
+    """Return the description in an ICC profile; None if the profile is damaged."""
+    for text in re.finditer(rb"mluc\0{4}(....)", icc, re.DOTALL):  # number of translations, 12 bytes each:
+        if 12 * int.from_bytes(text[1]) > len(icc):  # lcms allocates memory for as many as are claimed
             return None
     try:
         return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(icc))).strip()
@@ -19,17 +19,18 @@ def profile_name(icc: bytes) -> str | None:
         return None
 
 
-def fitting(icc: bytes | None, channels: int) -> bytes | None:
-    """The profile if it is sound and of the kind of the pixels, without what may follow its end."""
+def fitting_profile(icc: bytes | None, channels: int) -> bytes | None:
+    """Return an ICC profile without any bytes after its end; None if it is damaged or not for so many channels."""
     if not icc or icc[16:20] != (b"GRAY" if channels <= 2 else b"RGB "):
         return None
-    icc = icc[: int.from_bytes(icc[:4])]
-    whole = len(icc) == int.from_bytes(icc[:4]) and (len(icc) % 4 == 0 or icc[8] < 4)
-    return icc if whole and profile_name(icc) is not None else None
+    size, version = int.from_bytes(icc[:4]), icc[8]
+    icc = icc[:size]
+    complete = len(icc) == size and (size % 4 == 0 or version < 4)
+    return icc if complete and profile_name(icc) is not None else None
 
 
-def edited(exif: bytes, dpi: float, keep_location: bool) -> bytes:
-    """EXIF that says upright, without its thumbnail and, unless wanted, without the location.
+def edit_exif(exif: bytes, dpi: float, keep_location: bool) -> bytes:
+    """Return EXIF that says upright, without its thumbnail and, unless `keep_location`, without the GPS tags.
 
     libvips edits EXIF only on its way through a file, so a PNG of one pixel carries it.
     """

@@ -1,5 +1,6 @@
 """Picture: pixels and the metadata that travels with them; ImageInfo: what a file's header says."""
 
+import os
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -7,18 +8,19 @@ import numpy as np
 
 from caesr.files.lazy import LazyPixels
 
+AnyPath = str | os.PathLike[str]
 MODES = {1: "greyscale", 2: "greyscale with alpha", 3: "colour", 4: "colour with alpha"}  # by number of channels
 
 Pixels = TypeVar("Pixels", bound=np.ndarray | LazyPixels)
 
 
 class PictureError(ValueError):
-    """A picture that cannot be read or written. One sentence: what is wrong, where, what to do."""
+    """A picture that cannot be read or written; the message says what is wrong, where and what to do."""
 
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """What the header of a file says; nothing is decoded for it."""
+    """What a file's header says; known without decoding a pixel."""
 
     width: int  # pixels, of the upright picture
     height: int
@@ -31,15 +33,14 @@ class ImageInfo:
 
 @dataclass(frozen=True, eq=False)
 class Picture(Generic[Pixels]):
-    """Pixels, and what travels with them: `dataclasses.replace(picture, pixels=...)` keeps it."""
+    """Pixels and their metadata; `dataclasses.replace(picture, pixels=...)` keeps the metadata."""
 
     pixels: Pixels  # (H, W, C) uint8 or uint16; C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA
     icc: bytes | None = None  # the profile of the colours; None: sRGB
     exif: bytes | None = None  # as stored, but saying upright, and without the thumbnail
-    dpi: float = 72.0  # dots per inch in print; a density that `exif` names comes before this one
+    dpi: float = 72.0  # dots per inch in print; a density in `exif` takes precedence
 
     def __post_init__(self) -> None:
-        array = self.pixels
-        if array.ndim != 3 or not array.size or array.shape[2] > 4 or array.dtype not in (np.uint8, np.uint16):
-            message = f"not (H, W, 1 to 4) of uint8 or uint16: {array.shape} of {array.dtype}"
-            raise ValueError(message)
+        pixels = self.pixels
+        if pixels.ndim != 3 or 0 in pixels.shape or pixels.shape[2] > 4 or pixels.dtype not in (np.uint8, np.uint16):
+            raise ValueError(f"not (H, W, 1 to 4) of uint8 or uint16: {pixels.shape} of {pixels.dtype}")

@@ -1,171 +1,169 @@
-"""Where pictures are and where results go: a folder here, or one in an object store (s3://… and others, by fsspec).
+"""Folders of pictures and of results on this machine or in an object store (s3://… and others, by fsspec).
 
-An address is a path, `file://` and a path, or what fsspec understands. What is here is used where it lies; what is
-elsewhere passes through a temporary file.
+An address is a path, `file://` and a path, or what fsspec understands. Files on this machine are used in place; others
+pass through a temporary file.
 """
 
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from caesr.files import atomic
 from caesr.files.archive import is_picture
+from zoo.messages import Message
 
 
 class StoreError(ValueError):
-    """A place that cannot be read or written. One sentence: what is wrong, where, what to do."""
+    """A place that cannot be read or written; the message says what is wrong, where and what to do."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """A picture in a folder; or, with an error, a folder in it that cannot be listed."""
+class ListedPicture:
+    """A picture in a folder, or, with an error, a folder in it that cannot be listed."""
 
-    name: str  # from the folder down, with slashes
-    stamp: str = ""  # another one when the content has changed: size and time, or what the store offers
+    name: str  # relative to the folder, with slashes
+    stamp: str = ""  # changes with the content: size and time, or what the store offers
     error: str = ""
 
 
 def local_path(address: str) -> Path | None:
-    """The path of an address that is here; None of one that is elsewhere."""
+    """Return the path of an address on this machine, None for one in a store."""
     address = address.removeprefix("file://")
     return None if "://" in address else Path(address)
 
 
 def join(folder: str, name: str) -> str:
-    """The address of what has this name in a folder."""
+    """Return the address of a name in a folder."""
     return f"{folder.rstrip('/')}/{name}" if name else folder
 
 
-def pictures(folder: str, deep: bool = True, below: str = "") -> Iterator[Found]:
-    """The pictures of a folder, then those of its sub-folders, in the order of their names. Listed as they are asked
-    for, a folder at a time; links to folders are not followed, so that it ends.
+def walk_pictures(folder: str, deep: bool = True, exclude: str = "") -> Iterator[list[ListedPicture]]:
+    """List the pictures of a folder and of those below it: a list for each folder that has any, sorted by name.
+
+    A folder comes before its sub-folders and is listed when it is reached. Hidden folders are left out, and so are
+    links to folders, which could form a loop. A folder that cannot be listed gives one ListedPicture with an error.
 
     Args:
-        deep: sub-folders, too.
-        below: only what is in this sub-folder.
+        deep: whether to list sub-folders.
+        exclude: address of a sub-folder that is left out with all below it.
     """
-    try:
-        listed = sorted(listing(join(folder, below)))
-    except StoreError as error:
-        yield Found(below, error=str(error))
-        return
-    names = [(f"{below}/{name}".lstrip("/"), is_folder, stamp) for name, is_folder, stamp in listed]
-    yield from (Found(name, stamp) for name, is_folder, stamp in names if not is_folder and is_picture(name))
-    for name, is_folder, _ in names:
-        if deep and is_folder and not name.rpartition("/")[2].startswith("."):
-            yield from pictures(folder, deep, name)
+    pending = [""]  # names of folders, the next one last
+    while pending:
+        below = pending.pop()
+        try:
+            entries = sorted(listing(join(folder, below)))
+        except StoreError as error:
+            yield [ListedPicture(below, error=error.args[0])]
+            continue
+        pictures, folders = [], []
+        for name, is_folder, its_stamp in entries:
+            path = f"{below}/{name}".lstrip("/")
+            if not is_folder and is_picture(path):
+                pictures.append(ListedPicture(path, its_stamp))
+            elif is_folder and not name.startswith(".") and join(folder, path) != exclude.rstrip("/"):
+                folders.append(path)
+        if pictures:
+            yield pictures
+        if deep:
+            pending += reversed(folders)
 
 
 def listing(folder: str) -> Iterator[tuple[str, bool, str]]:
-    """What is directly in a folder: name, whether it is a folder, stamp.
-
-    Raises:
-        StoreError: it cannot be listed.
-    """
+    """Yield what is directly in a folder (name, whether it is a folder, stamp); StoreError if it cannot be listed."""
     if path := local_path(folder):
         try:
             for entry in os.scandir(path):
                 if entry.is_dir(follow_symlinks=False) or not entry.is_dir():
                     yield entry.name, entry.is_dir(), "" if entry.is_dir() else stamp(Path(entry.path))
         except OSError as error:
-            raise StoreError(f"{folder} cannot be listed ({error.strerror}); check that you may read it.") from error
+            message = "{folder} cannot be listed ({reason}); check that you may read it."
+            raise StoreError(Message(message, folder=folder, reason=error.strerror)) from error
         return
-    with _explained(folder, "listed"):
-        fs, root = _system(folder)
+    with _explain_failure(folder, "listed"):
+        fs, root = _open_system(folder)
         for found in fs.ls(root, detail=True):
             name = found["name"].rstrip("/").rpartition("/")[2]
-            if found["name"].strip("/") != root.strip("/"):  # some stores name the folder itself
+            if found["name"].strip("/") != root.strip("/"):  # some stores list the folder itself
                 marks = (found.get(key) for key in ("ETag", "etag", "md5Hash", "mtime", "LastModified", "created"))
                 mark = next((str(mark) for mark in marks if mark), "")
                 yield name, found["type"] == "directory", f"{found['size']} {mark}"
 
 
 def stamp(path: Path) -> str:
-    """Of a file that is here; that it may have gone since is for its reader to say."""
+    """Return the stamp of a local file; empty if it is gone, which reading it will report."""
     try:
-        facts = path.stat()
+        status = path.stat()
     except OSError:
         return ""
-    return f"{facts.st_size} {facts.st_mtime_ns}"
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def exists(address: str) -> bool:
-    """Whether there is such a file or folder.
-
-    Raises:
-        StoreError: the place cannot be asked.
-    """
+    """Return whether a file or folder exists; StoreError if the store cannot be reached."""
     if path := local_path(address):
         return path.exists()
-    with _explained(address, "reached"):
-        fs, there = _system(address)
-        return bool(fs.exists(there))
+    with _explain_failure(address, "reached"):
+        fs, remote = _open_system(address)
+        return bool(fs.exists(remote))
 
 
 @contextmanager
 def local_copy(address: str) -> Iterator[Path]:
-    """The file as a path: itself, or a copy that goes at the end.
-
-    Raises:
-        StoreError: it cannot be had.
-    """
+    """Yield a path of the file, its own or that of a copy that is removed on leaving; StoreError if there is none."""
     if path := local_path(address):
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="caesr-") as folder:
         copy = Path(folder, address.rpartition("/")[2])
-        with _explained(address, "read"):
-            fs, there = _system(address)
-            fs.get_file(there, str(copy))
+        with _explain_failure(address, "read"):
+            fs, remote = _open_system(address)
+            fs.get_file(remote, str(copy))
         yield copy
 
 
 @contextmanager
-def local_target(address: str, replace: bool = True) -> Iterator[Path]:
-    """A path to write a file to, which is at its address afterwards, whole. Nothing is there if this raises.
+def local_target(address: str, overwrite: bool = True) -> Iterator[Path]:
+    """Yield a path to write a file to, and put it to its address on leaving, complete; not if the body raises.
 
     Args:
-        replace: else a file that has come there meanwhile stays, and this one is let go.
+        overwrite: False: a file in a store that has been put there meanwhile stays, and this one is dropped.
     Raises:
-        StoreError: it cannot be written there.
+        StoreError: the file cannot be written.
     """
     if path := local_path(address):
-        yield path  # its writer renames
+        yield path  # callers write it atomically
         return
     with tempfile.TemporaryDirectory(prefix="caesr-") as folder:
         copy = Path(folder, address.rpartition("/")[2])
         yield copy
-        with _explained(address, "written"):
-            fs, there = _system(address)
-            try:
-                fs.put_file(str(copy), there, mode="overwrite" if replace else "create")
-            except FileExistsError:
-                return
+        with _explain_failure(address, "written"), suppress(FileExistsError):
+            fs, remote = _open_system(address)
+            fs.put_file(str(copy), remote, mode="overwrite" if overwrite else "create")
 
 
 def remove_abandoned(folder: str) -> None:
-    """Remove what a writer that was killed left unfinished directly in a folder; stores show nothing unfinished."""
+    """Remove unfinished files of killed writers directly in a folder; a store never shows unfinished files."""
     if path := local_path(folder):
         atomic.remove_abandoned(path)
 
 
-def _system(address: str) -> tuple[Any, str]:
-    """The file system of an address, and the path in it."""
-    import fsspec  # only asked for by addresses that are elsewhere
+def _open_system(address: str) -> tuple[Any, str]:
+    """Return the file system of an address and the path in it."""
+    import fsspec  # optional: only stores need it
 
-    fs, path = fsspec.url_to_fs(address, use_listings_cache=False)
-    return fs, path
+    return fsspec.url_to_fs(address, use_listings_cache=False)
 
 
 @contextmanager
-def _explained(address: str, what: str) -> Iterator[None]:
-    """Every store has errors of its own; they become ours, so that one picture's stays one picture's."""
+def _explain_failure(address: str, action: str) -> Iterator[None]:
+    """Raise a store's own errors as StoreError, so that one picture's failure does not stop the others."""
     try:
         yield
     except Exception as error:
-        why = str(error) or type(error).__name__
-        raise StoreError(f"{address} cannot be {what} ({why}); check the address and your rights.") from error
+        message = "{address} cannot be {action} ({reason}); check the address and your rights."
+        reason = str(error) or type(error).__name__
+        raise StoreError(Message(message, address=address, action=action, reason=reason)) from error

@@ -1,19 +1,19 @@
-"""libvips, configured once: no untrusted decoders, no cache, messages that may be no UTF-8."""
+"""libvips, configured once: no unsafe decoders, no cache, error messages that may not be UTF-8."""
 
 from typing import Any
 
 import pyvips
 
-pyvips.block_untrusted_set(True)  # decoders that libvips itself would not show a stranger's file
-pyvips.cache_set_max(0)  # would hold decoded pictures in memory, and show a changed file as it was
+pyvips.block_untrusted_set(True)  # decoders that libvips itself marks as unsafe for untrusted files
+pyvips.cache_set_max(0)  # it would hold decoded pictures in memory, and give a changed file as it was before
 
 
-def _words(said: Any) -> str:
-    """What libvips says, which may quote a file, and so be no UTF-8."""
-    return pyvips.ffi.string(said).decode(errors="replace")
+def _decode(message: Any) -> str:
+    """Decode a message of libvips, which may quote a file and so not be UTF-8."""
+    return pyvips.ffi.string(message).decode(errors="replace")
 
 
-pyvips._to_string = pyvips.error._to_string = _words  # of the log and of errors; pyvips's own would raise
+pyvips._to_string = pyvips.error._to_string = _decode  # for the log and for errors; pyvips's own would raise
 
 
 def field_of(image: Any, name: str, default: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""Write picture files row by row: JPEG, PNG, WebP and TIFF, with profile and EXIF; whole or not at all."""
+"""Write picture files row by row: JPEG, PNG, WebP and TIFF, with ICC profile and EXIF, complete or not at all."""
 
 import os
 import re
@@ -11,100 +11,91 @@ import numpy as np
 
 from caesr.files import tiff
 from caesr.files.atomic import atomic_write
-from caesr.files.metadata import edited, fitting
-from caesr.files.picture import Picture, PictureError
+from caesr.files.metadata import edit_exif, fitting_profile
+from caesr.files.picture import AnyPath, Picture, PictureError
 from caesr.files.row_writer import RowWriter
 from caesr.files.vips import field_of, pyvips
+from zoo.messages import Message
 
-WRITTEN = ("jpg", "png", "webp", "tif")  # not gif, whose 256 colours no upscaled picture keeps to
+FORMATS = ("jpg", "png", "webp", "tif")  # not gif, which is limited to 256 colours
 METADATA = ("no location", "all", "none")
-LONGEST_SIDE = {"jpg": 65500, "webp": 16383}  # pixels; the other two hold more than memory does
+MAX_SIDES = {"jpg": 65500, "webp": 16383}  # pixels; PNG and TIFF hold more than memory does
 DEFLATE_LEVEL = 3  # of 9, in PNG and TIFF: at the usual 6 it takes as long as a small network
-OPTIMISED_PIXELS = 30_000_000  # up to which a JPEG gets codes of its own: for them it is held in memory as a whole
-CLASSIC_TIFF_BYTES = 4_000_000_000  # of pixels; more of them need a BigTIFF
+OPTIMISED_PIXELS = 30_000_000  # up to which a JPEG gets its own Huffman codes: it is held in memory for them
+CLASSIC_TIFF_BYTES = 4_000_000_000  # of pixels; more need a BigTIFF
 
 
 def write_picture(
-    picture: Picture,
-    path: str | os.PathLike[str],
-    format: str | None = None,
-    quality: int = 95,
-    metadata: str = "no location",
+    picture: Picture, path: AnyPath, format: str | None = None, quality: int = 95, metadata: str = "no location"
 ) -> Path:
-    """Write a picture as `picture_writer` does.
-
-    Raises:
-        PictureError: as for `picture_writer`.
-    """
-    height, width = picture.pixels.shape[:2]
-    with picture_writer(picture, (height, width), path, format, quality, metadata) as rows:
-        rows.add(picture.pixels)
+    """Write a picture as `picture_writer` does, with the same arguments and errors, and return the path."""
+    with picture_writer(picture, picture.pixels.shape[:2], path, format, quality, metadata) as rows:
+        rows.write(picture.pixels)
     return Path(path)
 
 
 @contextmanager
 def picture_writer(
-    like: Picture,
+    template: Picture,
     size: tuple[int, int],
-    path: str | os.PathLike[str],
+    path: AnyPath,
     format: str | None = None,
     quality: int = 95,
     metadata: str = "no location",
 ) -> Iterator[RowWriter]:
-    """Write a file that is either whole or not there, from strips of its rows; one that was there stays until then.
+    """Open a picture file for writing row by row; it appears, or replaces an older one, only when it is complete.
 
-    PNG and TIFF are lossless, and so is WebP at quality 100. JPEG keeps colour as sharp as
-    brightness (4:4:4). Into JPEG and WebP 16 bits are rounded to 8; into JPEG, what is transparent
-    is laid on white. Only a TIFF of more than 4 GB always goes without EXIF.
+    PNG and TIFF are lossless, and so is WebP at quality 100. JPEG keeps colour as sharp as brightness (4:4:4). For JPEG
+    and WebP 16 bits are rounded to 8; for JPEG transparent pixels are laid on white. A TIFF of more than 4 GB gets no
+    EXIF.
 
     Args:
-        like: a picture with the channels, the type, the profile and the EXIF of the one to write.
-        size: the height and width of that.
-        path: where to; the folder is there already.
-        format: 'jpg', 'png', 'webp' or 'tif'. None: the one that the suffix names.
+        template: a picture with the channels, dtype, profile, EXIF and density of the one to write.
+        size: (H, W) of the picture to write.
+        path: where to write; its folder exists.
+        format: 'jpg', 'png', 'webp' or 'tif'; None: by the suffix of `path`.
         quality: 1 to 100, for JPEG and WebP.
-        metadata: what of the EXIF is kept: 'all', 'no location' (where the photograph was taken), 'none'.
-            The profile always stays, since the colours are meant by it.
-
+        metadata: what is kept of the EXIF: 'all', 'no location' (where the photograph was taken), 'none'. The profile
+            is always kept, since the colours depend on it.
     Raises:
-        PictureError: unknown format or metadata, quality out of range, a side too long for the format (JPEG
-            65500, WebP 16383), or a place that cannot be written to.
+        PictureError: unknown format or metadata, quality out of range, a side too long for the format (JPEG 65500,
+            WebP 16383), or a path that cannot be written to.
     """
     path = Path(path)
     suffix = path.suffix[1:].lower()
     format = format or {"jpeg": "jpg", "tiff": "tif"}.get(suffix, suffix)
-    if format not in WRITTEN:
-        message = f"{path.name} names no format to write; choose .jpg, .png, .webp or .tif."
-        raise PictureError(message)
+    if format not in FORMATS:
+        message = "{name} names no format to write; choose .jpg, .png, .webp or .tif."
+        raise PictureError(Message(message, name=path.name))
     if not 1 <= quality <= 100:
-        raise PictureError(f"{path.name} cannot have a quality of {quality}; choose 1 to 100.")
+        message = "{name} cannot have a quality of {quality}; choose 1 to 100."
+        raise PictureError(Message(message, name=path.name, quality=quality))
     if metadata not in METADATA:
-        raise PictureError(f"{path.name} cannot keep {metadata!r} of the metadata; choose {', '.join(METADATA)}.")
-    longest = max(size)
-    if longest > LONGEST_SIDE.get(format, longest):
-        raise PictureError(
-            f"{path.name} would be {longest} pixels long and a {format} holds only "
-            f"{LONGEST_SIDE[format]}; save it as PNG or TIFF."
-        )
-
+        message = "{name} cannot keep {metadata} of the metadata; choose {choices}."
+        raise PictureError(Message(message, name=path.name, metadata=repr(metadata), choices=", ".join(METADATA)))
+    side = max(size)
+    max_side = MAX_SIDES.get(format, side)
+    if side > max_side:
+        message = "{name} would be {side} pixels long and a {format} holds only {limit}; save it as PNG or TIFF."
+        raise PictureError(Message(message, name=path.name, side=side, format=format, limit=max_side))
     try:
         with atomic_write(path) as part:
 
             def save(image: Any) -> None:
-                _save(_image(image, like, format, metadata), part, format, quality)
+                _save(_prepare(image, template, format, metadata), part, format, quality)
 
-            with RowWriter((*size, like.pixels.shape[2]), like.pixels.dtype, save) as rows:
+            with RowWriter((*size, template.pixels.shape[2]), template.pixels.dtype, save) as rows:
                 yield rows
     except (pyvips.Error, OSError) as error:
-        said = re.search("system error: (.+)", str(error))  # the first is the cause, what follows its consequences
-        why = error.strerror if isinstance(error, OSError) else said[1] if said else "perhaps the disk is full"
-        message = f"{path} cannot be written ({why}); make room or choose another place."
-        raise PictureError(message) from error
+        cause = re.search("system error: (.+)", str(error))  # the first one; the lines after it are consequences
+        reason = cause[1] if cause else getattr(error, "strerror", Message("perhaps the disk is full"))
+        message = "{path} cannot be written ({reason}); make room or choose another place."
+        raise PictureError(Message(message, path=path, reason=reason)) from error
 
 
-def _image(image: Any, picture: Picture, format: str, metadata: str) -> Any:
-    """An image brought to what a format can hold, with all that travels; libvips computes it while saving."""
-    channels, deep = picture.pixels.shape[2], picture.pixels.dtype == np.uint16
+def _prepare(image: Any, template: Picture, format: str, metadata: str) -> Any:
+    """Convert an image to what a format can hold, and attach its metadata; libvips computes it while saving."""
+    channels, deep = template.pixels.shape[2], template.pixels.dtype == np.uint16
     grey = channels <= 2
     if format == "jpg" and channels in (2, 4):
         white = 65535 if deep else 255
@@ -113,18 +104,20 @@ def _image(image: Any, picture: Picture, format: str, metadata: str) -> Any:
         image = (image / 257 if deep else image).rint().cast("uchar")
         deep = False
     space = ("grey16" if deep else "b-w") if grey else ("rgb16" if deep else "srgb")
-    image = image.copy(interpretation=space, xres=picture.dpi / 25.4, yres=picture.dpi / 25.4)
-    if icc := fitting(picture.icc, channels):
+    image = image.copy(interpretation=space, xres=template.dpi / 25.4, yres=template.dpi / 25.4)
+    icc = fitting_profile(template.icc, channels)
+    if icc:
         image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
-        if format == "webp" and grey:  # it holds no grey, so neither the profile of one
+        if format == "webp" and grey:  # WebP has no grey, so it cannot hold the profile of one either
             image = image.icc_transform("srgb", embedded=True)
-    if picture.exif and metadata != "none":
-        exif = edited(picture.exif, picture.dpi, keep_location=metadata == "all")
+    if template.exif and metadata != "none":
+        exif = edit_exif(template.exif, template.dpi, keep_location=metadata == "all")
         image.set_type(pyvips.GValue.blob_type, "exif-data", exif)
     return image
 
 
 def _save(image: Any, path: Path, format: str, quality: int) -> None:
+    """Encode an image into a file."""
     exif = field_of(image, "exif-data")
     target, keep = os.fsencode(path), "icc|exif" if exif else "icc"
     if format == "jpg":
@@ -138,7 +131,7 @@ def _save(image: Any, path: Path, format: str, quality: int) -> None:
         image.webpsave(target, keep=keep, Q=quality, smart_subsample=True)
     else:
         size = image.width * image.height * image.bands * (2 if image.format == "ushort" else 1)
-        smaller = {"compression": "deflate", "predictor": "horizontal", "level": DEFLATE_LEVEL}
-        image.tiffsave(target, keep=keep, bigtiff=size > CLASSIC_TIFF_BYTES, **smaller)
+        compression = {"compression": "deflate", "predictor": "horizontal", "level": DEFLATE_LEVEL}
+        image.tiffsave(target, keep=keep, bigtiff=size > CLASSIC_TIFF_BYTES, **compression)
         if exif and size <= CLASSIC_TIFF_BYTES:
-            tiff.add(path, exif, image.width, image.height)
+            tiff.add_exif(path, exif, image.width, image.height)

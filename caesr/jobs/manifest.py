@@ -1,100 +1,153 @@
-"""The manifest of a batch: a line of JSON for every picture that was tried, so that a batch knows what is done.
+"""The manifest of a folder of results: a line of JSON for every picture that was tried, to know what is done.
 
-`manifest.jsonl` in the folder of results only ever grows. The last line of a picture counts; a line cut short counts
-as none. Every run begins with a line of its settings. An object store has nothing that grows, so there every hundred
-lines become an object of their own, `manifest-….jsonl`.
+`manifest.jsonl` only ever grows. The last line about a result counts; a line cut short counts as none. Every run that
+does something begins with a line of its settings. A picture has a line when it is queued, so that a result whose own
+line is missing (the run was killed between the two) is known all the same. An object store has nothing that grows, so
+there every hundred lines become an object of their own, `manifest-….jsonl`.
+
+A manifest may be a stranger's: what it says is checked before it is used.
 """
 
-import csv
 import hashlib
-import io
 import json
 import re
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from operator import itemgetter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from caesr.files import store
 from caesr.files.atomic import atomic_write
-from caesr.files.store import Found, StoreError
+from caesr.files.store import ListedPicture, StoreError
+from caesr.jobs.naming import RESULT
+from caesr.jobs.report import REPORT, Status, report_text
+from zoo.messages import Message
 
-SEGMENT = 100  # lines of an object; what is lost when a batch is killed, and found again by the results themselves
-REPORT = "report.csv"
-COLUMNS = ("name", "result", "seconds", "error")
+MANIFEST = "manifest.jsonl"
+SEGMENT_LINES = 100  # of an object; what is lost when a batch is killed was queued, and its results are there
 
 
 class Manifest:
-    """What is done, of this run and earlier ones, in this folder.
+    """What earlier runs and this one made in a folder, and from what.
 
     Args:
         output: the address of the folder of results; made if need be.
         settings: all that decides what a result looks like.
     Raises:
-        StoreError: the manifest cannot be read or written, or another batch writes it right now.
+        StoreError: the manifest cannot be read or written, or another batch is writing it.
     """
 
     def __init__(self, output: str, settings: dict[str, Any]):
-        self.output = output
+        self.output, self.settings = output, settings
         self.key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
-        self.log = _File(Path(path)) if (path := store.local_path(output)) else _Segments(output)
-        self.last: dict[str, tuple[str, str]] = {}  # name: its stamp, and the settings or what stands for failure
-        self.keys = {self.key}
-        self.earlier = False  # whether there was a run before this one
-        for line in _lines(output):
-            self.earlier = True
-            if "run" in line:
-                self.keys.add(line["run"])
-            elif "name" in line:
-                self.last[line["name"]] = line["stamp"], line["settings"] if not line["error"] else "failed"
-        self.log.add({"run": self.key, "settings": settings, "date": time.strftime("%Y-%m-%dT%H:%M:%S%z")})
+        path = store.local_path(output)
+        self._lines = _LineFile(path) if path else _LineObjects(output)
+        self._made: dict[str, tuple[str, str, str]] = {}  # result -> name and stamp of its picture, key of the settings
+        self._began = False
+        queued: dict[tuple[str, str], tuple[str, tuple[str, str, str]]] = {}  # without a line of what became of them
+        for line in _read_lines(output):
+            made = line["name"], line["stamp"], line["settings"]
+            picture = line["name"], line["settings"]
+            if "queued" in line:
+                queued[picture] = line["queued"], made
+                continue
+            queued.pop(picture, None)
+            if line["result"]:
+                self._made[line["result"]] = made
+        self._made |= queued.values()
+        self.unconfirmed = {result for result, _ in queued.values()}
+        self._names = {(name, key): result for result, (name, _, key) in self._made.items() if _is_beside(result, name)}
 
-    def done(self, found: Found) -> bool:
-        """Whether this picture, unchanged, has a result by these settings; if that is still there."""
-        return self.last.get(found.name) == (found.stamp, self.key)
+    def results(self) -> set[str]:
+        """Return the names of all results that the manifest knows."""
+        return set(self._made)
 
-    def orphan(self, found: Found) -> bool:
-        """Whether a result that is there was made by these settings though no line says so: a batch was killed
-        between the two. Not if this folder has seen other settings, too: it might be theirs."""
-        return found.name not in self.last and self.keys == {self.key} and self.earlier
+    def known_result(self, picture: ListedPicture) -> str:
+        """Return the name that a picture's result of these settings was given before; "" if it has none."""
+        return self._names.get((picture.name, self.key), "")
 
-    def add(self, found: Found, result: str, seconds: float, worker: str, error: str) -> None:
-        """A line for a picture that was tried."""
-        self.last[found.name] = found.stamp, "failed" if error else self.key
-        line = {"name": found.name, "stamp": found.stamp, "settings": self.key, "result": result}
-        self.log.add(line | {"seconds": round(seconds, 3), "worker": worker, "error": error})
+    def is_done(self, picture: ListedPicture, result: str) -> bool:
+        """Return whether a result that is there was made of this picture, unchanged, by these settings."""
+        return self._made.get(result) == (picture.name, picture.stamp, self.key)
 
-    def close(self) -> None:
-        """Write what is not written yet, and `report.csv`: what became of every picture, as of now."""
-        self.log.close()
-        last = {line["name"]: line for line in _lines(self.output) if "name" in line}
-        _write(store.join(self.output, REPORT), report(last.values()))
+    def conflict(self, picture: ListedPicture, result: str) -> Message:
+        """Return why a result that is there is not this picture's."""
+        path = store.join(self.output, result)
+        name, stamp, key = self._made.get(result, ("", "", ""))
+        advice = "Overwrite it (--overwrite), or choose another folder."
+        if not stamp:
+            why = "{result} is there already, and it is not known what made it. "
+        elif name != picture.name:
+            return Message("{result} is there already: the result of {other}. " + advice, result=path, other=name)
+        elif key != self.key:
+            why = "{result} is there already, made with other settings or another model. "
+        else:
+            why = "{result} is there already, made from another version of the picture. "
+        return Message(why + advice, result=path)
+
+    def queue(self, picture: ListedPicture, result: str, is_present: bool) -> None:
+        """Write a line for a picture that is to be upscaled.
+
+        Args:
+            is_present: whether the result is there and will be replaced: until it is, it is that of nobody knows what.
+        """
+        stamp = "" if is_present else picture.stamp
+        self._add({"name": picture.name, "stamp": stamp, "settings": self.key, "queued": result})
+
+    def add(self, status: Status) -> None:
+        """Write a line for a picture that was tried."""
+        self._add(self._line(status))
+
+    def flush(self) -> None:
+        """Write what is not written yet."""
+        self._lines.flush()
+
+    def close(self, conflicts: Iterable[Status] = ()) -> None:
+        """Write what is not written yet, and report.csv: what became of every picture, as of now.
+
+        Args:
+            conflicts: pictures whose results are not theirs; only the report names them.
+        """
+        self._lines.close()
+        last = {line["name"]: line for line in _read_lines(self.output) if "result" in line}
+        last |= {status.job.picture.name: self._line(status) for status in conflicts}
+        _write(store.join(self.output, REPORT), report_text(last.values()))
+
+    def _add(self, line: dict[str, Any]) -> None:
+        """Write a line, the first one after a line of the settings."""
+        if not self._began:
+            date = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+            self._lines.add({"run": self.key, "settings": self.settings, "date": date})
+            self._began = True
+        self._lines.add(line)
+
+    def _line(self, status: Status) -> dict[str, Any]:
+        """Return the line for a picture that was tried."""
+        picture = status.job.picture
+        result = status.job.target.removeprefix(self.output).lstrip("/") if status.has_result else ""
+        line: dict[str, Any] = {"name": picture.name, "stamp": picture.stamp, "settings": self.key, "result": result}
+        return line | {"seconds": round(status.seconds, 3), "worker": status.worker, "error": str(status.error)}
 
 
-def report(rows: Iterable[Mapping[str, Any]]) -> str:
-    """What became of every picture, for people: the text of `report.csv`, a row a picture in the order of names.
-
-    Args:
-        rows: of each its name, the result's or "", the seconds it took, and the error or "".
-    """
-    text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
-    table.writeheader()
-    table.writerows(sorted(rows, key=itemgetter("name")))
-    return text.getvalue()
+def recorded_results(folder: Path) -> set[str]:
+    """Return the paths of the results that the manifest of a folder on this machine names, if it has one."""
+    if not (folder / MANIFEST).is_file():
+        return set()
+    lines = _read_lines(str(folder))
+    return {str(folder / line["result"]) for line in lines if line.get("result")}
 
 
-class _File:
-    """Lines at the end of a file, each of them written at once."""
+class _LineFile:
+    """Lines at the end of a file, each written at once."""
 
     def __init__(self, folder: Path):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self.file = (folder / "manifest.jsonl").open("a+b")
+            self.file = (folder / MANIFEST).open("a+b")
         except OSError as error:
-            raise StoreError(f"{folder} cannot be written ({error.strerror}); choose another OUTPUT.") from error
+            message = "{folder} cannot be written ({why}); choose another OUTPUT."
+            raise StoreError(Message(message, folder=folder, why=error.strerror)) from error
         _lock(self.file, folder)
         if self.file.tell() > 0:
             self.file.write(b"\n")  # after a line that was cut short
@@ -103,12 +156,15 @@ class _File:
         self.file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
         self.file.flush()
 
+    def flush(self) -> None:
+        """Do nothing: there is nothing that is not written."""
+
     def close(self) -> None:
         self.file.close()
 
 
-class _Segments:
-    """Lines as objects of a hundred."""
+class _LineObjects:
+    """Lines as objects of a hundred each."""
 
     def __init__(self, folder: str):
         self.folder, self.run, self.count = folder, uuid.uuid4().hex[:8], 0
@@ -116,7 +172,7 @@ class _Segments:
 
     def add(self, line: dict[str, Any]) -> None:
         self.waiting.append(json.dumps(line, ensure_ascii=False))
-        if len(self.waiting) >= SEGMENT or "run" in line:
+        if len(self.waiting) >= SEGMENT_LINES:
             self.flush()
 
     def close(self) -> None:
@@ -130,19 +186,26 @@ class _Segments:
 
 
 def _lock(file: Any, folder: Path) -> None:
-    """Two batches that write one manifest would each redo what the other does."""
+    """Lock a manifest: two batches that write one would each redo what the other does."""
     try:
-        import fcntl
+        import fcntl  # which Windows lacks
 
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise StoreError(f"Another batch is writing to {folder}; wait for it, or choose another OUTPUT.") from error
+        message = "Another batch is writing to {folder}; wait for it, or choose another OUTPUT."
+        raise StoreError(Message(message, folder=folder)) from error
     except (ImportError, OSError):
         return  # a system or a disk without locks
 
 
-def _lines(folder: str) -> Iterator[dict[str, Any]]:
-    """All lines of a folder's manifest, the oldest first."""
+def _is_beside(result: str, picture: str) -> bool:
+    """Return whether a result's name is one in the folder of its picture."""
+    folder, _, own = result.rpartition("/")
+    return folder == picture.rpartition("/")[0] and RESULT.fullmatch(own) is not None
+
+
+def _read_lines(folder: str) -> Iterator[dict[str, Any]]:
+    """Read the lines about pictures of a folder's manifest, the oldest first; damaged ones are left out."""
     if not store.exists(folder):
         return
     names = sorted(name for name, _, _ in store.listing(folder))
@@ -153,13 +216,21 @@ def _lines(folder: str) -> Iterator[dict[str, Any]]:
             for text in file:
                 try:
                     line = json.loads(text)
-                except ValueError:  # cut short, or the empty line after it
+                except (ValueError, RecursionError):  # cut short, or the empty line after it
                     continue
-                if isinstance(line, dict):
+                if _is_about_a_picture(line):
                     yield line
 
 
+def _is_about_a_picture(line: Any) -> bool:
+    """Return whether a line has all that is read of it."""
+    if not isinstance(line, dict):
+        return False
+    values = [line.get(key) for key in ("name", "stamp", "settings")]
+    return all(isinstance(value, str) for value in [*values, line.get("queued", line.get("result"))])
+
+
 def _write(address: str, text: str) -> None:
-    """A small file, there whole or not at all."""
+    """Write a small file atomically."""
     with store.local_target(address) as path, atomic_write(path) as part:
         part.write_text(text, encoding="utf-8", newline="")

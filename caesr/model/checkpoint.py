@@ -1,6 +1,6 @@
 """Save and load the weights of a checkpoint folder: config.json and model.safetensors.
 
-No code from a file is ever run: JSON and safetensors only, and every tensor is checked by name, shape and type against
+No code from a file is ever run: JSON and safetensors only, and every tensor is checked by name, shape and dtype against
 the network that config.json describes before one byte of it is loaded.
 """
 
@@ -37,7 +37,7 @@ def save(folder: Path, config: dict[str, Any], weights: dict[str, Tensor], facts
 
     Args:
         config: the fields of the network's Config.
-        facts: what else is worth knowing (how it was trained, …), JSON-able; kept in the weights' header.
+        facts: what else is worth knowing, such as how it was trained, JSON-able; kept in the header of the weights.
     """
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"architecture": ARCHITECTURE, "schema": SCHEMA, **config}, indent=2) + "\n"
@@ -68,7 +68,7 @@ def load(source: str | Path, build: Callable[..., Network]) -> Network:
     folder = zoo.fetch(str(source))
     file, fields = folder / WEIGHTS, read_config(folder / CONFIG)
     try:
-        with torch.device("meta"):  # no memory is taken before the file has shown that it holds as much
+        with torch.device("meta"):  # allocates nothing: the file has not shown yet that it holds as much
             described = build(**fields)
     except (ValueError, TypeError) as error:
         raise no_network(folder / CONFIG, error) from error
@@ -76,15 +76,14 @@ def load(source: str | Path, build: Callable[..., Network]) -> Network:
     model = build(**fields)
     try:
         model.load_state_dict(load_file(file))
-    except (OSError, RuntimeError, safetensors.SafetensorError) as error:  # RuntimeError: it says a name twice
-        raise CheckpointError(
-            Message("{file} is damaged ({why}). Fetch it again.", file=file, why=one_line(error))
-        ) from error
+    except (OSError, RuntimeError, safetensors.SafetensorError) as error:  # RuntimeError: a name occurs twice
+        message = Message("{file} is damaged ({why}). Fetch it again.", file=file, why=one_line(error))
+        raise CheckpointError(message) from error
     return model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
 
 
 def check_header(file: Path, weights: dict[str, Tensor]) -> None:
-    """Compare names, shapes and types of a file's tensors with a network's.
+    """Compare names, shapes and dtypes of the tensors in a file with a network's.
 
     Raises:
         CheckpointError: they differ, or the file is shorter than they need.

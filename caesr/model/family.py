@@ -14,7 +14,7 @@ def load_family(name: str | Path) -> list[CAEResNet]:
     """Load what an `Upscaler` needs: every scale of a family, or one checkpoint, folder or repository.
 
     Raises:
-        ZooError, CheckpointError: as `zoo.fetch`, and `CAEResNet.from_pretrained`.
+        ZooError, CheckpointError: as `zoo.fetch` and `CAEResNet.from_pretrained`.
     """
     return [CAEResNet.from_pretrained(folder) for folder in zoo.fetch_family(str(name))]
 
@@ -25,11 +25,11 @@ def load_blend(amount: float) -> list[CAEResNet]:
     Args:
         amount: 0 for base, 1 for texture, anything between.
     Raises:
-        ZooError, CheckpointError: as `load_family`; or base and texture share no scale.
+        ZooError, CheckpointError: as `load_family`, or base and texture share no scale.
         ValueError: the amount is out of bounds.
     """
-    pairs = zoo.fetch_blend()
-    return [blend(*map(CAEResNet.from_pretrained, pair), amount) for pair in pairs]
+    load = CAEResNet.from_pretrained
+    return [blend(load(faithful), load(texture), amount) for faithful, texture in zoo.fetch_blend()]
 
 
 @torch.no_grad()
@@ -47,8 +47,8 @@ def blend(faithful: CAEResNet, texture: CAEResNet, amount: float) -> CAEResNet:
         raise ValueError(Message("Only networks of the same architecture and scale can be blended."))
     if not 0 <= amount <= 1:  # NaN fails too
         raise ValueError(Message("A texture of {amount}: choose from 0 to 1.", amount=amount))
-    mixed = CAEResNet(**asdict(faithful.config))
+    blended = CAEResNet(**asdict(faithful.config))
     others = texture.state_dict()
     weights = {name: torch.lerp(tensor, others[name], amount) for name, tensor in faithful.state_dict().items()}
-    mixed.load_state_dict(weights)
-    return mixed.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+    blended.load_state_dict(weights)
+    return blended.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it

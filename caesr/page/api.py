@@ -1,7 +1,5 @@
 """What programs and language models call: /upscale, /compare and /zoo. The same core as the page's."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -10,126 +8,84 @@ from typing import Any
 import gradio as gr
 
 import zoo
-from caesr.evaluation.compare import Comparison, sheet
-from caesr.page import device
-from caesr.page.errors import PROBLEMS, sorry
-from caesr.page.settings import FORMATS, KEPT, Settings
-from caesr.page.tab_compare import columns, prepare
+from caesr.evaluation.compare import Comparison, draw_sheet
+from caesr.jobs.naming import result_name
+from caesr.jobs.runner import Steps
+from caesr.options import UpscaleOptions
+from caesr.page.comparison import compare_method, prepare
+from caesr.page.device import Device
+from caesr.page.errors import EXPECTED_ERRORS, user_error
+from caesr.page.options_form import api_component, api_signature, options_of, page_options
+from caesr.page.queue import UNQUEUED
+from caesr.page.temporary import run_folder
+from zoo.messages import Message
 
-MOST = 16e6  # pixels of each result of a comparison
+MAX_PIXELS = 16e6  # of each result of a comparison
 
 
-def endpoints() -> None:
+def endpoints(device: Device) -> None:
     """Lay out the hidden components that carry the calls."""
+
+    def upscale(file: str, *values: Any) -> Iterator[Any]:
+        """Upscale a photograph with a neural network; its texture is recovered, its colours are kept."""
+        names = [row.name for row in page_options()]
+        try:
+            options, output = options_of(dict(zip(names, values, strict=True)))
+            source = Path(file or "")
+            with run_folder() as folder:
+                target = folder / result_name(source.name or "picture", options, output)
+                for _ in device.upscale(device.spec(options), source, target, output):
+                    yield gr.skip()  # a client that leaves is noticed here, and the device is free again
+                yield str(target)
+        except EXPECTED_ERRORS as error:
+            raise user_error(error) from error
+
+    def compare(file: str, models: str = "bicubic, lite", scale: float = 4, truth: str | None = None) -> Iterator[Any]:
+        """Upscale a small photograph by several networks, and measure them if the true large picture is given.
+
+        Args:
+            file: the picture; if there is none, it is made from the truth by bicubic reduction.
+            models: families or checkpoints of the zoo, bicubic or lanczos, with commas between.
+            scale: how many times wider and higher, 1 to 8.
+            truth: what the result should be.
+        Returns:
+            For each model the milliseconds and, with a truth, the figures; and a sheet of all results at 1:1.
+        """
+        try:
+            options = UpscaleOptions(scale=scale)
+            task = prepare(file, truth, options, (0.5, 0.5), None, None)
+            height, width = task.source.shape[:2]
+            if height * width * scale**2 > MAX_PIXELS:
+                message = "Results of more than {limit} megapixels are not compared. Choose a smaller picture."
+                raise ValueError(Message(message, limit=f"{MAX_PIXELS / 1e6:g}"))
+            found: list[Comparison] = []
+            for name in filter(None, map(str.strip, models.split(","))):
+                steps = Steps(compare_method(device, task, name, options))
+                for _ in steps:
+                    yield gr.skip(), gr.skip()
+                found.append(steps.result)
+            if not found:
+                raise ValueError(Message("Choose at least one model to compare."))
+            pictures = {one.name: one.picture for one in found}
+            if task.truth is not None:
+                pictures["truth"] = task.truth
+            figures = [{"model": one.name, "milliseconds": round(one.milliseconds, 1)} | one.figures for one in found]
+            with run_folder() as folder:
+                draw_sheet([pictures]).save(folder / "sheet.png")
+                yield figures, str(folder / "sheet.png")
+        except EXPECTED_ERRORS as error:
+            raise user_error(error) from error
+
     with gr.Group(visible=False):
-        start = Settings()
         file, result, call = gr.File(), gr.File(), gr.Button()
-        numbers = [gr.Number(0) for _ in range(4)]
-        call.click(
-            upscale,
-            [
-                file, gr.Textbox(start.model), gr.Number(start.scale), gr.Number(0), *numbers, gr.Number(100),
-                gr.Checkbox(), gr.Checkbox(), gr.Dropdown(list(FORMATS), value="png"), gr.Number(95),
-                gr.Dropdown(list(KEPT), value=start.metadata),
-            ],
-            result, **device.TURNS, api_name="upscale",
-        )  # fmt: skip
+        inputs = [api_component(row) for row in page_options()]
+        signed = api_signature(upscale, "the picture: JPEG, PNG, WebP or TIFF", "The upscaled picture.")
+        call.click(signed, [file, *inputs], result, **UNQUEUED, api_name="upscale")
         one, models, truth = gr.File(), gr.Textbox("bicubic, lite"), gr.File()
-        figures, page, compared = gr.JSON(), gr.File(), gr.Button()
-        compared.click(
-            compare, [one, models, gr.Number(4), truth], [figures, page],
-            **device.TURNS, api_name="compare",
-        )  # fmt: skip
+        figures, sheet, compared = gr.JSON(), gr.File(), gr.Button()
+        compared.click(compare, [one, models, gr.Number(4), truth], [figures, sheet], **UNQUEUED, api_name="compare")
         listed, ask = gr.JSON(), gr.Button()
         ask.click(list_checkpoints, None, listed, api_name="zoo")
-
-
-def upscale(
-    file: str,
-    model: str = "lite",
-    scale: float = 4,
-    tile: float = 0,
-    width: float = 0,
-    height: float = 0,
-    long_side: float = 0,
-    megapixels: float = 0,
-    texture: float = 100,
-    ensemble: bool = False,
-    true_to_input: bool = False,
-    format: str = "png",
-    quality: float = 95,
-    metadata: str = "no location",
-) -> Iterator[Any]:
-    """Enlarge a photograph with a neural network; its texture is recovered, its colours are kept.
-
-    Args:
-        file: the picture: JPEG, PNG, WebP or TIFF.
-        model: a family of the zoo (lite, base, texture, photo ...), a checkpoint, or owner/repo on the Hub.
-        scale: how many times wider and higher, 1 to 8, any number.
-        tile: side of a tile in pixels of the picture, 0 to have it chosen. The result is the same.
-        width: of the result in pixels, instead of a scale; 0 for none.
-        height: of the result in pixels, instead of a scale; 0 for none.
-        long_side: of the result in pixels, instead of a scale; 0 for none.
-        megapixels: of the result, instead of a scale; 0 for none.
-        texture: for the model texture: 0 (faithful) to 100 (all the texture that it invents).
-        ensemble: average over eight symmetries of the picture: eight times slower.
-        true_to_input: correct the result until, reduced again, it gives the picture.
-        format: of the result: png, jpg, webp or tif.
-        quality: of jpg and webp, 1 to 100.
-        metadata: of the EXIF keep "no location", "all" or "none".
-    Returns:
-        The enlarged picture.
-    """
-    source, folder = Path(file or ""), Path(tempfile.mkdtemp(prefix="caesr-"))
-    asked = {"width": width, "height": height, "long side": long_side, "megapixels": megapixels}
-    kind, size = next(((kind, size) for kind, size in asked.items() if size), ("scale", None))
-    try:
-        settings = Settings(
-            model, kind, scale, size, texture, not tile, tile, ensemble, true_to_input, format, quality, metadata
-        )
-        target = folder / settings.name(source)
-        for _ in device.enlarge(settings.how(), source, target, settings.wish):
-            yield gr.skip()  # a client that leaves is noticed here, and the device is free again
-        yield str(target)
-    except PROBLEMS as error:
-        raise sorry(error) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def compare(file: str, models: str = "bicubic, lite", scale: float = 4, truth: str | None = None) -> Iterator[Any]:
-    """Enlarge a small photograph by several networks, and measure them if the true large picture is given.
-
-    Args:
-        file: the picture; if there is none, it is made from the truth by bicubic reduction.
-        models: families or checkpoints of the zoo, bicubic or lanczos, with commas between.
-        scale: how many times wider and higher, 1 to 8.
-        truth: what the result should be.
-    Returns:
-        For each model the milliseconds and, with a truth, the figures; and a sheet of all results at 1:1.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="caesr-"))
-    try:
-        settings = Settings(scale=scale)
-        task = prepare(file, truth, settings, (0.5, 0.5), None, None)
-        if task.source.shape[0] * task.source.shape[1] * scale**2 > MOST:
-            raise ValueError(
-                f"Results of more than {MOST / 1e6:g} megapixels are not compared. Choose a smaller picture."
-            )
-        found: list[Comparison] = []
-        for step in columns(task, [name.strip() for name in models.split(",") if name.strip()], settings, None):
-            found += [step] if isinstance(step, Comparison) else []
-            yield gr.skip(), gr.skip()
-        pictures = {column.name: column.picture for column in found}
-        sheet([pictures if task.truth is None else pictures | {"truth": task.truth}]).save(folder / "sheet.png")
-        yield (
-            [{"model": one.name, "milliseconds": round(one.milliseconds, 1)} | one.figures for one in found],
-            str(folder / "sheet.png"),
-        )
-    except PROBLEMS as error:
-        raise sorry(error) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def list_checkpoints() -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
-"""What visitors brought and got lies in Gradio's cache; after an hour it is gone.
+"""Remove visitors' pictures and results from Gradio's cache when they are old.
 
-Gradio's own delete_cache knows only of a part of it, as of 6.31: what comes back from a page as an input, but not, for
-instance, what an ImageSlider shows.
+Gradio's own delete_cache knows only a part of them, as of 6.31: what comes back from a page as an input, but not what,
+for instance, an ImageSlider shows.
 """
 
 import contextlib
@@ -13,21 +13,21 @@ from pathlib import Path
 import gradio as gr
 
 
-def forget(blocks: gr.Blocks, often: float, age: float) -> None:
-    """From now on, every `often` seconds, remove what has become older than `age`; of the page itself nothing."""
+def clean_cache(blocks: gr.Blocks, interval_seconds: float, max_age_seconds: float) -> None:
+    """Start a thread that removes old files from a page's cache at intervals, but none of the page's own."""
     kept = {Path(file) for block in blocks.blocks.values() for file in block.keep_in_cache}  # the examples
 
-    def work() -> None:
+    def clean() -> None:
         while True:
-            sweep(Path(blocks.GRADIO_CACHE), age, kept)
-            time.sleep(often)
+            remove_old_files(Path(blocks.GRADIO_CACHE), max_age_seconds, kept)
+            time.sleep(interval_seconds)
 
-    threading.Thread(target=work, daemon=True).start()
+    threading.Thread(target=clean, daemon=True).start()
 
 
-def sweep(folder: Path, age: float, kept: Collection[Path] = ()) -> None:
-    """Remove the files of a folder that are older than `age` seconds, and what folders are empty for as long."""
-    for path in sorted(folder.rglob("*"), reverse=True):  # what is inside first
-        with contextlib.suppress(OSError):  # somebody else removed it, or a folder is not empty
-            if path not in kept and time.time() - path.stat().st_mtime > age:
+def remove_old_files(folder: Path, max_age_seconds: float, kept: Collection[Path] = ()) -> None:
+    """Remove the files below a folder that are older, and the folders that have been empty for as long."""
+    for path in sorted(folder.rglob("*"), reverse=True):  # the contents of a folder before it
+        with contextlib.suppress(OSError):  # another process removed it, or a folder is not empty
+            if path not in kept and time.time() - path.stat().st_mtime > max_age_seconds:
                 path.rmdir() if path.is_dir() else path.unlink()

@@ -1,269 +1,181 @@
-"""The device that all visitors share: one enlargement at a time; on ZeroGPU in a process that has the GPU for a while.
+"""Device: the GPU or CPU that all visitors share, one picture at a time; with its queue, networks and measured times.
 
-It has a thread of its own, which makes tile after tile. Whoever runs an enlargement only looks, several times a second,
-whether the next one is there: so a visitor who cancels or leaves is done with it at once, and the device is free as
-soon as the network at work has ended.
-
-On ZeroGPU `spaces` forks a process for a call and gives it the GPU; this one never has any. Arguments, yields and
-errors cross pickled, and what the process changes in memory is lost. So the lock, the Hub and the files stay here
-(libvips does not survive a fork, either), and only the network's work is done there.
+On ZeroGPU the networks compute in a forked process (`caesr.page.zero_gpu`); elsewhere the same function is called here.
 """
 
-import threading
+import math
 import time
-from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextvars import copy_context
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
 
-import gradio as gr
 import numpy as np
 
-try:
-    import spaces  # only on ZeroGPU; nothing may touch CUDA before
-except ImportError:
-    spaces = None
-
-from caesr import CAEResNet, Upscaler
 from caesr.engine.progress import Progress
 from caesr.files.lazy import LazyPixels
-from caesr.jobs.runner import Wish, enlarge_file
-from caesr.model.family import blend
-from caesr.page.errors import PROBLEMS
-from caesr.page.memory import give_back
+from caesr.files.picture import ImageInfo
+from caesr.jobs.batch import weights_digest
+from caesr.jobs.report import Job, Status
+from caesr.jobs.runner import run_job, upscale_steps
+from caesr.model.caeresnet import CAEResNet
+from caesr.options import OutputOptions, UpscaleOptions
+from caesr.page.engine_spec import EngineSpec, find_folders, load_networks
+from caesr.page.planner import Plan, count_channels, plan_upscaling
+from caesr.page.queue import DeviceQueue, Waiting
+from caesr.page.time_estimate import TimeEstimate, probe_pictures
+from caesr.page.zero_gpu import HAS_ZERO_GPU, estimate_gpu_seconds, with_gpu
 
-Step = TypeVar("Step")
-FREE = threading.Lock()  # one enlargement at a time
-QUEUE: list[object] = []  # who waits for it, in the order in which they came
-MOST = 32  # so many may wait; who comes then is told so at once
-TURNS: dict[str, Any] = {"concurrency_limit": None}  # none waits in Gradio's own queue, where nobody is told anything
-BEGUN = Progress(0, 1, 0.0, 0)  # nothing is there yet
-THREAD = ThreadPoolExecutor(1, "device")  # what is submitted runs after the tile at hand
-LOOK = 0.2  # seconds after which a visitor who has left is noticed
-# Seconds asked of ZeroGPU: to begin with, for a tile, and for each of its pixels. Not measured there, and generous:
-# what takes longer is aborted, what takes less only waits longer for its turn.
-START, TILE, PIXEL = 10.0, 0.02, 1e-6
-TRIAL = 64  # side of the picture that shows a network's pace before it has enlarged any
+STARTED = Progress(0, 1, 0.0)  # before the first tile
+MAX_MODELS = 16  # whose folders and digests are remembered
+MAX_NETWORKS = 8  # families that are kept loaded
 
-
-@dataclass(frozen=True)
-class How:
-    """How pictures are enlarged: what an `Upscaler` is made of, in a form that travels to another process.
-
-    Args:
-        folders: of the checkpoints that it may choose from.
-        blended: with a texture, one more for each of them; `texture` of it is blended in.
-    """
-
-    folders: tuple[Path, ...]
-    blended: tuple[Path, ...] = ()
-    texture: float = 0.0
-    tile: int | str = "auto"
-    ensemble: bool = False
-    true_to_input: bool = False
-
-    def upscaler(self) -> Upscaler:
-        """Made where the device is: on ZeroGPU, in the process that has it."""
-        return Upscaler(self.networks(), "auto", self.tile, self.ensemble, self.true_to_input)
-
-    def planner(self) -> Upscaler:
-        """For questions only, asked where there may be no device."""
-        return Upscaler(self.networks(), "cpu" if spaces else "auto", self.tile, self.ensemble, self.true_to_input)
-
-    def networks(self) -> list[CAEResNet]:
-        """Read once."""
-        return networks(self.folders, self.blended, self.texture)
-
-    def strips(self, image: np.ndarray | LazyPixels, scale: float) -> Iterator[Progress]:
-        """`Upscaler.strips`, wherever the device is; while a tile is made, the progress so far again and again.
-
-        Raises:
-            RuntimeError: whatever goes wrong there.
-        """
-        if not spaces:
-            self.networks()  # so that reading them does not count as pace
-        elif isinstance(image, LazyPixels):
-            image = image[:, :]  # a decoder does not go into another process
-        began = time.monotonic()
-        try:
-            yield from watched(on_device(self, image, scale))
-        except gr.Error as error:
-            raise RuntimeError(error.message) from error
-        pixels = image.shape[0] * image.shape[1] * layers(image.shape[2])
-        if pixels >= TRIAL**2:
-            PACES[self._work(scale)] = (time.monotonic() - began) / pixels
-
-    def pace(self, scale: float) -> float | None:
-        """Seconds for a pixel of the picture on this machine, as last measured; None if that cannot be known now."""
-        key = self._work(scale)
-        if key not in PACES and not spaces and FREE.acquire(blocking=False):
-            try:
-                for side in (TRIAL // 2, TRIAL):  # the first one warms up
-                    for _ in self.strips(np.zeros((side, side, 3), np.uint8), scale):
-                        pass
-            finally:
-                release()
-        return PACES.get(key)
-
-    def _work(self, scale: float) -> tuple["How", tuple[int, ...]]:
-        """What makes the pace: not the tile, nor how much is blended."""
-        route = tuple(model.config.scale for model in self.planner().route(scale))
-        return replace(self, tile="auto", texture=0.0, blended=()), route
-
-
-PACES: dict[tuple[How, tuple[int, ...]], float] = {}
-
-
-@lru_cache(maxsize=8)
-def networks(folders: tuple[Path, ...], blended: tuple[Path, ...], texture: float) -> list[CAEResNet]:
-    """The networks of these folders, with as much of the others in them."""
-    found = [CAEResNet.from_pretrained(folder) for folder in folders]
-    if not blended:
-        return found
-    return [blend(one, CAEResNet.from_pretrained(other), texture) for one, other in zip(found, blended, strict=True)]
-
-
-class Busy(RuntimeError):
-    """Too many wait already."""
+Image = np.ndarray | LazyPixels  # (H, W, C) uint8 or uint16
+Tile = tuple[Progress, list[np.ndarray]]  # the progress after a tile, and the strips of the result that it completed
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """It is not one's turn yet."""
-
-    before: int  # how many come first, with the one whom the device works for
-
-
-def in_turn(steps: Generator[Step], most: float = MOST) -> Generator[Step | Waiting]:
-    """Go through the steps of an enlargement once it is its turn.
-
-    Args:
-        most: how many may wait already.
-    Raises:
-        Busy: more do.
-    """
-    if len(QUEUE) >= most:
-        raise Busy(f"{len(QUEUE)} pictures are waiting here already. Please come again in a minute.")
-    yield from turn()
-    try:
-        yield from steps
-    finally:
-        release()  # also when the visitor cancels or leaves: gradio closes the generator
-
-
-def enlarge(how: How, source: Path, target: Path, wish: Wish) -> Generator[Progress | Waiting]:
-    """Enlarge a file in its turn."""
-    return in_turn(enlarge_file(how, source, target, wish))
-
-
-@dataclass(frozen=True)
-class Enlarged:
-    """A picture in memory, and how long it took once the device was free."""
+class Timed:
+    """A picture in memory, and how long it took."""
 
     picture: np.ndarray
-    seconds: float
+    seconds: float  # since the device was free and the networks were loaded
 
 
-def whole(how: How, image: np.ndarray, scale: float) -> Generator[Progress | Enlarged | Waiting]:
-    """Enlarge a picture in memory in its turn; at last the result."""
+class Device:
+    """The device of a page: upscales files and arrays in turn, and says what that will take."""
 
-    def steps() -> Generator[Progress | Enlarged]:
-        if not spaces:
-            how.networks()  # read now, they do not count as seconds
-        began, strips = time.monotonic(), []
-        for progress in how.strips(image, scale):
-            if progress.strip is not None:
-                strips.append(progress.strip)
-            yield replace(progress, strip=None)
-        yield Enlarged(np.concatenate(strips), time.monotonic() - began)
+    def __init__(self) -> None:
+        self.queue = DeviceQueue()
+        self._times = TimeEstimate()
+        self._find_folders = lru_cache(MAX_MODELS)(find_folders)
+        # A forked process inherits this cache; lru_cache holds no lock that the fork could leave locked.
+        self._load_networks = lru_cache(MAX_NETWORKS)(load_networks)
+        self._digest = lru_cache(MAX_MODELS)(lambda *weights: weights_digest(self._load_networks(*weights)))
+        self._compute_tiles = with_gpu(self._tiles, self._gpu_seconds)
 
-    return in_turn(steps())
+    def spec(self, options: UpscaleOptions) -> EngineSpec:
+        """Return what upscales with these options; its networks are fetched if need be.
 
+        Raises:
+            ZooError, CheckpointError: they are not to be had.
+        """
+        return EngineSpec(*self._find_folders(options.model, options.blends), options)
 
-def turn() -> Generator[Waiting]:
-    """Wait for the device, first come, first served, and take it."""
-    mine = object()
-    QUEUE.append(mine)
-    try:
-        while QUEUE[0] is not mine or not FREE.acquire(timeout=LOOK):
-            if place := QUEUE.index(mine):
-                time.sleep(LOOK)
-            yield Waiting(place + 1)
-    finally:
-        QUEUE.remove(mine)
+    def forget_specs(self) -> None:
+        """Look for the networks' folders anew: a family may come from the Hub now, and not from what ships."""
+        self._find_folders.cache_clear()
 
+    def networks(self, spec: EngineSpec) -> list[CAEResNet]:
+        """Return the networks of a spec; the last ones stay loaded."""
+        return self._load_networks(*spec.weights)
 
-def release() -> None:
-    """Give the device back, once what it is at has ended, and then the memory that it took."""
-    THREAD.submit(FREE.release)
-    THREAD.submit(give_back)
+    def weights_digest(self, spec: EngineSpec) -> str:
+        """Return a digest of the networks, which says whether results were made by the same."""
+        return self._digest(*spec.weights)
 
+    def upscale(
+        self, spec: EngineSpec, source: Path, target: Path, output: OutputOptions
+    ) -> Generator[Progress | Waiting]:
+        """Upscale a file in its turn.
 
-def watched(steps: Generator[Progress]) -> Iterator[Progress]:
-    """The steps, made in the device's thread; while the next one is not there, the last again, without its strip."""
+        Raises:
+            Busy: too many wait already.
+            PictureError, ValueError: as `caesr.jobs.runner.upscale_steps`.
+            RuntimeError: what goes wrong on the device.
+        """
+        return self.queue.in_turn(upscale_steps(DeviceUpscaler(self, spec), source, target, spec.options, output))
 
-    def more() -> Progress | None:
-        return next(steps, None)
+    def run_job(self, spec: EngineSpec, job: Job, output: OutputOptions) -> Generator[Progress | Waiting, None, Status]:
+        """Do a job of a batch in its turn, however many wait, and return its status."""
+        return self.queue.in_turn(run_job(DeviceUpscaler(self, spec), job, spec.options, output), math.inf)
 
-    last = BEGUN
-    try:
-        while True:
-            coming = THREAD.submit(copy_context().run, more)  # ZeroGPU wants to know whose request it is
-            while not wait([coming], LOOK).done:
-                yield last
-            step = coming.result()
-            if step is None:
-                return
-            last = replace(step, strip=None)
-            yield step
-    finally:
-        THREAD.submit(steps.close)  # after the tile at hand; nobody waits for that
+    def upscale_array(
+        self, spec: EngineSpec, image: np.ndarray, scale: float
+    ) -> Generator[Progress | Waiting, None, Timed]:
+        """Upscale a picture (H, W, C) in memory in its turn, and return the result.
 
+        Raises:
+            Busy: too many wait already.
+            ValueError, RuntimeError: as `Upscaler.upscale_rows`.
+        """
+        return self.queue.in_turn(self._time_array(spec, image, scale))
 
-def work(how: How, image: np.ndarray | LazyPixels, scale: float) -> Generator[Progress]:
-    """What runs where the device is."""
-    try:
-        yield from how.upscaler().strips(image, scale)
-    except PROBLEMS as error:
-        raise gr.Error(str(error)) from error  # of any other error ZeroGPU passes on the name only
+    def _time_array(self, spec: EngineSpec, image: np.ndarray, scale: float) -> Generator[Progress, None, Timed]:
+        self.networks(spec)
+        strips: list[np.ndarray] = []
+        started = time.monotonic()
+        yield from self.upscale_rows(spec, image, scale, strips.append)
+        return Timed(np.concatenate(strips), time.monotonic() - started)
 
+    def plan(self, spec: EngineSpec, info: ImageInfo, scale: float) -> Plan:
+        """Return what upscaling a picture will take, from what its header says.
 
-def seconds(how: How, image: np.ndarray | LazyPixels, scale: float) -> float:
-    """How long `work` may take on ZeroGPU, which wants to know before it lends the GPU: so much a tile."""
-    side = 1024 if how.tile == "auto" else int(how.tile)
-    height, width = image.shape[:2]
-    tiles = Upscaler(how.networks(), "cpu", side).count_tiles(height, width, scale)
-    runs = layers(image.shape[2]) * (8 if how.ensemble else 1)
-    return START + tiles * runs * (TILE + PIXEL * side**2)
+        A kind of work that was never done is measured on a small picture, if the device is free. On ZeroGPU it is not:
+        that would cost a visitor's quota.
 
+        Raises:
+            ValueError: the scale cannot be had.
+        """
+        networks, shape = self.networks(spec), (info.height, info.width, count_channels(info))
+        work = spec.kind_of_work(networks, scale)
+        is_unknown = self._times.seconds(work, shape) is None
+        if is_unknown and not HAS_ZERO_GPU and self.queue.try_take():
+            try:
+                for image in probe_pictures():
+                    for _ in self.upscale_rows(spec, image, scale, write=lambda strip: None):
+                        pass
+            finally:
+                self.queue.release()
+        return plan_upscaling(spec.planner(networks), info, scale, self._times.seconds(work, shape))
 
-def layers(channels: int) -> int:
-    """How many pictures a network enlarges for one: alpha is a second."""
-    return 2 if channels in (2, 4) else 1
+    def upscale_rows(
+        self, spec: EngineSpec, image: Image, scale: float, write: Callable[[np.ndarray], None]
+    ) -> Generator[Progress]:
+        """Upscale a picture, on the device that the caller has taken.
 
+        While a tile is computed, the progress so far is yielded several times a second.
 
-on_device = spaces.GPU(duration=seconds)(work) if spaces else work
+        Args:
+            write: takes the result in strips of rows from the top down. It is called in the caller's thread: one who
+                cancels closes a file that no other thread writes to, and on ZeroGPU files stay in this process.
+        Raises:
+            ValueError, RuntimeError: as `Upscaler.upscale_rows`; on ZeroGPU only the latter.
+        """
+        networks = self.networks(spec)  # loaded now, they do not count as time for the picture
+        if HAS_ZERO_GPU and isinstance(image, LazyPixels):
+            image = image[:, :]  # a decoder does not go into another process
+        started, progress = time.monotonic(), STARTED
+        with closing(self.queue.watch(self._compute_tiles(spec, image, scale))) as tiles:
+            for tile in tiles:
+                if tile is not None:
+                    progress, strips = tile
+                    for strip in strips:
+                        write(strip)
+                yield progress
+        self._times.record(spec.kind_of_work(networks, scale), image.shape, time.monotonic() - started)
+
+    def _tiles(self, spec: EngineSpec, image: Image, scale: float) -> Generator[Tile]:
+        """Compute tile after tile; on ZeroGPU in the forked process, which reads a network that it did not inherit."""
+        strips: list[np.ndarray] = []
+        for progress in spec.upscaler(self.networks(spec)).upscale_rows(image, scale, strips.append):
+            completed = strips.copy()
+            strips.clear()
+            yield progress, completed
+
+    def _gpu_seconds(self, spec: EngineSpec, image: Image, scale: float) -> float:
+        """Return how long `_tiles` may take on ZeroGPU."""
+        return estimate_gpu_seconds(self.networks(spec), spec.options, image.shape, scale)
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What an enlargement will take."""
+class DeviceUpscaler:
+    """A device and a spec as the Upscaler that `caesr.jobs.runner` takes."""
 
-    tiles: int
-    memory: float  # bytes, about
-    seconds: float | None  # about; None: not known
+    device: Device
+    spec: EngineSpec
 
-
-def plan(how: How, height: int, width: int, channels: int, depth: int, scale: float) -> Plan:
-    """What the enlargement of a picture will take, from its size, its channels and their depth in bits.
-
-    Raises:
-        ValueError: the scale cannot be had.
-    """
-    upscaler, pixel = how.planner(), channels * depth // 8
-    tiles, pace = upscaler.count_tiles(height, width, scale), how.pace(scale)
-    seconds = None if pace is None else pace * height * width * layers(channels)
-    return Plan(tiles, upscaler.memory(height, width, scale, pixel), seconds)
+    def upscale_rows(self, image: Image, scale: float, write: Callable[[np.ndarray], None]) -> Generator[Progress]:
+        """Upscale an image as `Device.upscale_rows`."""
+        return self.device.upscale_rows(self.spec, image, scale, write)

@@ -1,46 +1,32 @@
-"""The tab Batch: many pictures with one choice of settings; what is done is there whatever becomes of the rest."""
+"""The tab Batch: many pictures with one choice of options; what is done is there whatever becomes of the rest."""
 
-import math
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
+import hashlib
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
 
 from caesr.files import archive
-from caesr.files.store import Found
-from caesr.jobs import manifest
-from caesr.jobs.runner import Job, Outcome, attempt, free_name
-from caesr.page import device
+from caesr.jobs.batch import Batch
+from caesr.jobs.manifest import MANIFEST
+from caesr.jobs.report import REPORT, Status, report_text
+from caesr.jobs.runner import Steps
+from caesr.options import OutputOptions, UpscaleOptions
 from caesr.page.controls import HIDDEN, Controls, Values
-from caesr.page.errors import PROBLEMS, sorry
-from caesr.page.progress import line, stopped, told
-from caesr.page.settings import Settings
-from caesr.page.translations import label, reason, say
+from caesr.page.device import Device
+from caesr.page.errors import EXPECTED_ERRORS, user_error
+from caesr.page.progress import progress_html, progress_line, show_when_stopped
+from caesr.page.queue import UNQUEUED
+from caesr.page.temporary import run_folder
+from caesr.page.translations import error_text, label, say
 from caesr.page.viewer import table
 
-STOPPED: set[str] = set()  # sessions whose batch shall end after the tile at hand
+MAX_MANIFEST_BYTES = 20_000_000  # of an earlier batch, unpacked
 
 
-@dataclass
-class Row:
-    """A picture's job, and what became of it."""
-
-    job: Job
-    state: str = "queued"  # then "done", "kept", "failed" or "left"
-    seconds: float | str = ""
-    error: str = ""
-
-    @property
-    def result(self) -> Path | None:
-        """Where it is, if it is there."""
-        return Path(self.job.target) if self.state in ("done", "kept") else None
-
-
-def tab(c: Controls) -> None:
+def tab(c: Controls, device: Device) -> None:
     """Lay the tab out."""
     gr.Markdown(label("batch_info"))
     types = ["image", ".tif", ".tiff", ".zip"]
@@ -51,127 +37,122 @@ def tab(c: Controls) -> None:
     with gr.Row():
         run = gr.Button(label("run_batch"), variant="primary", elem_id="run-batch")
         stop = gr.Button(label("stop"), elem_id="stop-batch")
-    so_far = line("batch-so-far")
+    line = progress_line("batch-so-far")
     shown = gr.HTML(elem_id="rows")
     download = gr.DownloadButton(label("download_zip"), interactive=False, elem_id="download-zip")
+    stopped: set[str] = set()  # sessions whose batch ends after the tile at hand
 
-    def batch(values: Values, request: gr.Request) -> Iterator[tuple]:
-        home = Path(tempfile.mkdtemp(prefix="caesr-"))
+    def upscale_all(values: Values, request: gr.Request) -> Iterator[tuple]:
         session = request.session_hash or ""
-        STOPPED.discard(session)
+        stopped.discard(session)
         try:
-            given = [Path(file) for file in (values[files] or []) + (values[folder] or [])]
-            (home / "out").mkdir()
-            if values[earlier]:
-                archive.unpack(Path(values[earlier]), home / "out")
-            settings, found = c.settings(values), gather(given, home / "in", request)
-            rows = planned(found, home / "out", settings)
-            for step in work(rows, settings, session, request):
-                if step is None:
+            inputs = pictures_of((values[files] or []) + (values[folder] or []), request)
+            upscale, output = c.chosen(values)
+            with run_folder() as home, opened(inputs, values[earlier], home / "out", upscale, output, device) as batch:
+                rows = list(batch.plan())
+                yield gr.skip(), listed(rows, request), gr.skip()
+                for n, row in enumerate(rows):
+                    if row.state != "queued":
+                        continue
+                    before = f"{n + 1}/{len(rows)} · {row.job.picture.name} · "
+                    steps = Steps(device.run_job(device.spec(upscale), row.job, output))
+                    for event in steps:
+                        if session in stopped:
+                            break
+                        yield progress_html(event, request, before), gr.skip(), gr.skip()
+                    else:
+                        rows[n] = steps.result
+                        batch.record(rows[n])
+                    if session in stopped:
+                        rows = [replace(row, state="left") if row.state == "queued" else row for row in rows]
                     yield gr.skip(), listed(rows, request), gr.skip()
-                else:
-                    yield step, gr.skip(), gr.skip()
-            button = gr.DownloadButton(value=str(packed(rows, home, request)), interactive=True)
-            yield "", listed(rows, request), button
-        except PROBLEMS as error:
-            raise sorry(error, request) from error
+                    if session in stopped:
+                        break
+                batch.close()
+                button = gr.DownloadButton(value=str(packed(rows, home, request)), interactive=True)
+                yield "", listed(rows, request), button
+        except EXPECTED_ERRORS as error:
+            raise user_error(error, request) from error
         finally:
-            STOPPED.discard(session)
-            shutil.rmtree(home, ignore_errors=True)
+            stopped.discard(session)
+
+    def end(request: gr.Request) -> None:
+        stopped.add(request.session_hash or "")
 
     running = run.click(
-        batch, {*c.chosen(), files, folder, earlier}, [so_far, shown, download],
-        **device.TURNS, **HIDDEN,
-    )  # fmt: skip
-    stopped(running, so_far)
+        upscale_all, {*c.inputs(), files, folder, earlier}, [line, shown, download], **UNQUEUED, **HIDDEN
+    )
+    show_when_stopped(running, line)
     stop.click(end, None, None, api_visibility="private", queue=False)
 
 
-def end(request: gr.Request) -> None:
-    """Let the session's batch end after the tile at hand."""
-    STOPPED.add(request.session_hash or "")
-
-
-def gather(given: list[Path], inside: Path, request: gr.Request | None) -> list[tuple[Path, Path]]:
-    """The pictures to enlarge, and where each lies below the folder of the results; zips are unpacked.
+def pictures_of(files: Sequence[str], request: gr.Request | None) -> list[str]:
+    """Return the pictures and zips among files.
 
     Raises:
-        ArchiveError: a zip is broken, encrypted or too large.
-        ValueError: there is no picture.
+        ValueError: there is none.
     """
-    found: list[tuple[Path, Path]] = []
-    for n, file in enumerate(given):
-        if archive.is_zip(file.name):
-            home = inside / str(n)
-            found += [(one, one.relative_to(home).parent) for one in archive.unpack(file, home)]
-        elif archive.is_picture(file.name):
-            found.append((file, Path()))
+    found = [file for file in files if archive.is_zip(file) or archive.is_picture(Path(file).name)]
     if not found:
         raise ValueError(say(request, "no_pictures"))
     return found
 
 
-def planned(found: list[tuple[Path, Path]], out: Path, settings: Settings) -> list[Row]:
-    """The jobs, by the names that their results have in this folder.
+def opened(
+    inputs: list[str], earlier: str | None, out: Path, upscale: UpscaleOptions, output: OutputOptions, device: Device
+) -> Batch:
+    """Return a batch into `out`, after an earlier one was unpacked there.
 
     Raises:
-        ValueError: the size cannot be had.
+        ArchiveError: a zip is broken, encrypted or too large.
+        ZooError, CheckpointError: the networks are not to be had.
     """
-    taken, rows = set[Path](), []
-    for file, below in found:
-        target = free_name(out / below, file, settings.wish, taken)
-        rows.append(Row(Job(Found((below / file.name).as_posix()), str(file), str(target))))
-    return rows
+    out.mkdir()
+    if earlier:
+        unpack_earlier(Path(earlier), out)
+    weights = device.weights_digest(device.spec(upscale))
+    return Batch(inputs, str(out), upscale, output, weights, stamp=content_stamp)
 
 
-def work(rows: list[Row], settings: Settings, session: str, request: gr.Request | None) -> Iterator[str | None]:
-    """Enlarge one after the other: yields None when a row has changed, meanwhile how far one has come."""
-    how, wish = settings.how(), settings.wish
-    yield None
-    for n, row in enumerate(rows, 1):
-        if Path(row.job.target).exists():
-            row.state = "kept"
-        else:
-            before = f"{n}/{len(rows)} · {row.job.found.name} · "
-            with closing(device.in_turn(attempt(how, row.job, wish), math.inf)) as steps:  # or the device stays taken
-                for step in steps:
-                    if isinstance(step, Outcome):
-                        row.seconds, row.error = round(step.seconds, 3), step.error
-                    elif session in STOPPED:
-                        break
-                    else:
-                        yield told(step, request, before)
-            row.state = "failed" if row.error else "done" if Path(row.job.target).exists() else "left"
-        if session in STOPPED:
-            for later in rows[n:]:
-                later.state = "left"
-            return
-        yield None
+def unpack_earlier(zip_file: Path, out: Path) -> None:
+    """Unpack the results and the manifest of an earlier batch."""
+    archive.unpack(zip_file, out)
+    with zipfile.ZipFile(zip_file) as members:
+        known = [member for member in members.infolist() if member.filename == MANIFEST]
+        if known and known[0].file_size <= MAX_MANIFEST_BYTES:
+            (out / MANIFEST).write_bytes(members.read(known[0]))
 
 
-def listed(rows: list[Row], request: gr.Request | None) -> str:
-    """A table, a row a picture."""
+def content_stamp(file: Path) -> str:
+    """Return a digest of a file: an upload has another date every time."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def listed(rows: list[Status], request: gr.Request | None) -> str:
+    """Return a table, a row a picture."""
     head = [say(request, "file"), say(request, "state"), say(request, "result")]
     texts = [
         [
-            row.job.found.name,
+            row.job.picture.name,
             say(request, f"state_{row.state}"),
-            row.result.name if row.result else reason(request, row.error),
+            Path(row.job.target).name if row.has_result else error_text(request, row.error),
         ]
         for row in rows
     ]
-    done, failed = sum(row.result is not None for row in rows), sum(row.state == "failed" for row in rows)
+    done, failed = sum(row.has_result for row in rows), sum(row.state == "failed" for row in rows)
     return table(head, texts, say(request, "batch_caption", done=done, total=len(rows), failed=failed))
 
 
-def packed(rows: list[Row], home: Path, request: gr.Request | None) -> Path:
-    """A zip of the results and the report, which says of what was left out just that."""
-    out = home / "out"
-    left, lines = say(request, "state_left"), []
+def packed(rows: list[Status], home: Path, request: gr.Request | None) -> Path:
+    """Return a zip of the results, the manifest and the report; of what was left out the report says just that."""
+    out, lines = home / "out", []
+    results = [Path(row.job.target) for row in rows if row.has_result]
     for row in rows:
-        error = reason(request, row.error) or (left if row.state == "left" else "")
-        result = row.result.relative_to(out).as_posix() if row.result else ""
-        lines.append({"name": row.job.found.name, "result": result, "seconds": row.seconds, "error": error})
-    said = out / manifest.REPORT
-    said.write_text(manifest.report(lines), encoding="utf-8", newline="")
-    return archive.pack([*(row.result for row in rows if row.result), said], home / "enlarged.zip", root=out)
+        error = error_text(request, row.error) or (say(request, "state_left") if row.state == "left" else "")
+        result = Path(row.job.target).relative_to(out).as_posix() if row.has_result else ""
+        seconds = round(row.seconds, 3) if row.state == "done" else ""
+        lines.append({"name": row.job.picture.name, "result": result, "seconds": seconds, "error": error})
+    report = out / REPORT
+    report.write_text(report_text(lines), encoding="utf-8", newline="")
+    return archive.pack([*results, report, out / MANIFEST], home / "upscaled.zip", root=out)

@@ -1,4 +1,4 @@
-"""What the tabs show: pictures side by side that move and zoom together, tables, and lines to copy."""
+"""Components of the tabs: pictures side by side that move and zoom together, tables, and lines to copy."""
 
 import base64
 from collections.abc import Sequence
@@ -25,13 +25,13 @@ class Pane:
 
 
 def viewer(**how: Any) -> gr.HTML:
-    """The component; `panes` makes what it shows."""
+    """Return the component that shows `panes`."""
     script, style = ((HERE / f"viewer.{kind}").read_text() for kind in ("js", "css"))
     return gr.HTML(css_template=style, js_on_load=script, **how)
 
 
 def panes(pictures: Sequence[Pane], request: gr.Request | None) -> str:
-    """The pictures, all of one size, as the value of a `viewer`."""
+    """Return pictures, all of one size, as the value of a `viewer`."""
     zooms = "".join(f'<button type="button" data-zoom="{zoom}">{zoom}:1</button>' for zoom in ZOOMS)
     figures = "".join(
         f'<figure><div class="frame" tabindex="0" role="img" aria-label="{escape(f"{pane.title} {pane.note}")}">'
@@ -47,12 +47,12 @@ def panes(pictures: Sequence[Pane], request: gr.Request | None) -> str:
 
 
 def code(key: str, lines: int, **how: Any) -> gr.Textbox:
-    """Lines to copy. Not gr.Code, whose colours are too faint on white."""
+    """Return a component of lines to copy. Not gr.Code, whose colours are too faint on white."""
     return gr.Textbox(label=label(key), lines=lines, interactive=False, buttons=["copy"], elem_classes="code", **how)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:
-    """A table of texts, for a gr.HTML; what a text marks up is shown, not done."""
+    """Return a table of texts for a gr.HTML; markup in a text is shown as it is."""
     cells = lambda kind, row: "".join(f"<{kind}>{escape(text)}</{kind}>" for text in row)  # noqa: E731
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     inside = f"<thead><tr>{cells('th', head)}</tr></thead><tbody>{body}</tbody>"

@@ -1,4 +1,4 @@
-"""Average two checkpoints of one run's trajectory: steadier weights than either ("model soup", Wortsman et al. 2022).
+"""Average two checkpoints of one run: steadier weights than either ("model soup", Wortsman et al., ICML 2022).
 
     python -m caesr.training.average EARLIER LATER --out FOLDER [--share 0.5]
 
@@ -14,27 +14,18 @@ from caesr.model.family import blend
 from zoo.checkpoint_files import read_facts
 
 
-def average(earlier: Path, later: Path, out: Path, share: float = 0.5) -> None:
-    """Write a checkpoint of averaged weights; `share` is the later one's.
-
-    Raises:
-        CheckpointError: one of them is missing or damaged.
-        ValueError: they are different networks, or the share is not from 0 to 1.
-    """
-    net = blend(CAEResNet.from_pretrained(earlier), CAEResNet.from_pretrained(later), share)
-    net.save_pretrained(out, **read_facts(later), averaged=share)
-
-
 def main() -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m caesr.training.average", description=__doc__.splitlines()[0])
     parser.add_argument("earlier", type=Path)
     parser.add_argument("later", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--share", type=float, default=0.5, help="of the later one (default: 0.5)")
+    parser.add_argument("--share", type=float, default=0.5, help="of the later one, 0 to 1 (default: 0.5)")
     options = parser.parse_args()
     try:
-        average(options.earlier, options.later, options.out, options.share)
+        earlier, later = (CAEResNet.from_pretrained(folder) for folder in (options.earlier, options.later))
+        model = blend(earlier, later, options.share)
+        model.save_pretrained(options.out, **read_facts(options.later), averaged=options.share)
     except ValueError as error:
         print(f"average: {error}", file=sys.stderr)
         return 2

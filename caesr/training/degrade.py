@@ -1,11 +1,10 @@
-"""Degrade high-res crops as cameras, programs and chats do: blur, resizing, noise, sharpening and JPEG, twice over.
+"""Random degradations of training crops: blur, resizing, noise, sharpening and JPEG, twice over.
 
-The second-order chain of Real-ESRGAN (Wang et al., ICCV-W 2021, section 3), all of it in torch on the device where the
-pictures lie. Every picture of a batch draws a severity evenly from 0 to 1, and all that happens to it is scaled by it,
-so that good photographs are as frequent as ruined ones. One in eight is reduced by bicubic and nothing else; one in
-three has no noise, since most real files are blocky and quiet. What this leaves in the inputs is measured by
-benchmarks/degradations.py. Pictures are (B, 3, H, W) in [0, 1]; strengths are drawn for each picture, sizes and kernels
-for the batch.
+The second-order chain of Real-ESRGAN (Wang et al., ICCV-W 2021, section 3), all of it in torch on the pictures' device.
+Every picture of a batch draws a severity evenly from 0 to 1 that scales all that happens to it, so that good
+photographs are as frequent as ruined ones. One in eight is only reduced by bicubic; one in three gets no noise, since
+most real files are blocky and quiet. benchmarks/measure/degradations.py measures what this leaves in the inputs.
+Pictures are (B, 3, H, W) in [0, 1]; strengths are drawn for each picture, sizes and resampling methods for the batch.
 """
 
 import math
@@ -15,11 +14,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-CLEAN = 1 / 8  # share of pictures that are only reduced
-QUIET = 1 / 3  # share of pictures without noise
-SIGMA = 4.0  # standard deviation of the strongest blur, in pixels of where it happens
-NOISE = 30.0  # and of the strongest noise, in grey levels of 255
-BEST, WORST = 95.0, 10.0  # quality of the mildest and of the strongest JPEG
+CLEAN_SHARE = 1 / 8  # pictures that are only reduced
+NOISELESS_SHARE = 1 / 3  # pictures without noise
+MAX_BLUR = 4.0  # standard deviation of the strongest blur, in pixels of the picture at that point
+MAX_NOISE = 30.0  # standard deviation of the strongest noise, in grey levels of 255
+BEST_QUALITY, WORST_QUALITY = 95.0, 10.0  # of the mildest and of the strongest JPEG
+METHODS = ("area", "bilinear", "bicubic", "nearest")  # of resizing
 
 # ITU-T T.81, annex K: the quantisation tables that nearly every encoder scales by its quality.
 LUMA_TABLE = (
@@ -31,106 +31,94 @@ CHROMA_TABLE = (
 )
 
 
-def degrade(hr: Tensor, scale: int, generator: torch.Generator) -> Tensor:
-    """Run the chain: hr (B, 3, sH, sW) -> lr (B, 3, H, W), rounded to bytes as a file would be."""
-    draw = Draw(len(hr), generator)
-    height, width = (side // scale for side in hr.shape[-2:])
+def degrade(high_res: Tensor, scale: int, generator: torch.Generator) -> Tensor:
+    """Apply the chain: (B, 3, sH, sW) -> (B, 3, H, W), rounded to bytes as in a file."""
+    draw = Draw(len(high_res), generator)
+    height, width = (side // scale for side in high_res.shape[-2:])
     severity = draw.uniform(0, 1)
-    grain = severity * ~draw.chance(QUIET)
-    x = draw.sometimes(0.6, hr, lambda x: blur(x, *draw.gaussian(SIGMA * severity)))
-    x = resize(x, scaled((height * scale, width * scale), draw.factor(0.15, 1.2)), draw.kernel())
-    x = draw.sometimes(0.9, x, lambda x: noise(x, draw.deviation(grain), draw))
-    x = draw.sometimes(0.7, x, lambda x: jpeg(x, draw.quality(severity), draw.subsampled(), draw.offset()))
-    x = draw.sometimes(0.4, x, lambda x: blur(x, *draw.gaussian(SIGMA / 2 * severity)))
-    x = resize(x, scaled((height, width), draw.factor(0.4, 1.4)), draw.kernel())
-    x = draw.sometimes(0.8, x, lambda x: noise(x, draw.deviation(0.8 * grain), draw))
-    steps: list[Callable[[Tensor], Tensor]] = [  # a JPEG before the last resize is seen enlarged or reduced
-        lambda x: draw.sometimes(0.85, x, lambda x: jpeg(x, draw.quality(severity), draw.subsampled(), draw.offset())),
-        lambda x: resize(x, (height, width), draw.kernel()),
+    noise_severity = severity * ~draw.chance(NOISELESS_SHARE)
+
+    def add_some_noise(x: Tensor, strength: float) -> Tensor:
+        return add_noise(x, draw.uniform(0.25, 1) * (strength * noise_severity) * MAX_NOISE / 255, draw)
+
+    def compress(x: Tensor) -> Tensor:
+        quality = BEST_QUALITY - (BEST_QUALITY - WORST_QUALITY) * severity * draw.uniform(0.25, 1)
+        return jpeg(x, quality, draw.chance(0.7), draw.grid_offset())
+
+    x = draw.sometimes(0.6, high_res, lambda x: blur(x, *draw.gaussian(MAX_BLUR * severity)))
+    x = resize(x, draw.size(height * scale, width * scale, (0.15, 1.2)), draw.method())
+    x = draw.sometimes(0.9, x, lambda x: add_some_noise(x, 1))
+    x = draw.sometimes(0.7, x, compress)
+    x = draw.sometimes(0.4, x, lambda x: blur(x, *draw.gaussian(MAX_BLUR / 2 * severity)))
+    x = resize(x, draw.size(height, width, (0.4, 1.4)), draw.method())
+    x = draw.sometimes(0.8, x, lambda x: add_some_noise(x, 0.8))
+    steps: list[Callable[[Tensor], Tensor]] = [  # the blocks of a JPEG before the last resize change their size
+        lambda x: draw.sometimes(0.85, x, compress),
+        lambda x: resize(x, (height, width), draw.method()),
         lambda x: draw.sometimes(0.35, x, lambda x: sharpen(x, draw.uniform(0.2, 1.5))),
     ]
-    for n in draw.order(len(steps)):
+    for n in torch.randperm(len(steps), generator=generator, device=generator.device).tolist():
         x = steps[n](x)
-    x = resize(x, (height, width), draw.kernel()).clamp(0, 1)
-    clean = resize(hr, (height, width), "bicubic")
-    return torch.where(draw.chance(CLEAN), clean, x).clamp(0, 1).mul(255).round().div(255)
-
-
-def scaled(size: tuple[int, int], factor: float) -> tuple[int, int]:
-    """Multiply a size, at least 8 pixels a side."""
-    height, width = (max(8, round(side * factor)) for side in size)
-    return height, width
+    x = resize(x, (height, width), draw.method()).clamp(0, 1)
+    clean = resize(high_res, (height, width), "bicubic")
+    return torch.where(draw.chance(CLEAN_SHARE), clean, x).clamp(0, 1).mul(255).round().div(255)
 
 
 class Draw:
-    """Random strengths, one for each picture of a batch as (B, 1, 1, 1) unless said; all from one generator."""
+    """Random numbers of one generator: one for each of B pictures as (B, 1, 1, 1), or one for the whole batch."""
 
     def __init__(self, batch: int, generator: torch.Generator):
         self.batch, self.generator = batch, generator
 
     def uniform(self, low: float, high: float) -> Tensor:
-        """Draw evenly between two numbers."""
+        """Draw numbers evenly between two bounds."""
         x = torch.rand(self.batch, 1, 1, 1, generator=self.generator, device=self.generator.device)
         return low + (high - low) * x
 
     def chance(self, share: float) -> Tensor:
-        """Draw booleans, so many of them true."""
+        """Draw booleans that are true with a probability of `share`."""
         return self.uniform(0, 1) < share
 
     def sometimes(self, share: float, x: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
-        """Change a share of the pictures."""
+        """Change each picture with a probability of `share`."""
         return torch.where(self.chance(share), change(x), x)
 
-    def _one(self) -> float:
-        return torch.rand(1, generator=self.generator, device=self.generator.device).item()
-
-    def factor(self, low: float, high: float) -> float:
-        """Draw the factor of a resize for the batch: 1 in one of four, else evenly in its logarithm."""
-        keep, place = self._one(), self._one()
-        return 1.0 if keep < 0.25 else low * (high / low) ** place
-
-    def kernel(self) -> str:
-        """Draw how the batch is resized."""
-        return ("area", "bilinear", "bicubic", "nearest")[min(3, int(3.3 * self._one()))]
-
-    def order(self, n: int) -> list[int]:
-        """Draw an order of n steps for the batch."""
-        return torch.randperm(n, generator=self.generator, device=self.generator.device).tolist()
-
     def gaussian(self, widest: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Draw a blur: its widths along two axes in pixels, and the angle of the first. Half of them are round."""
+        """Draw a blur: its widths along two axes in pixels, and the first axis's angle; half of the blurs are round."""
         along, across = (0.2 + self.uniform(0, 1) * widest for _ in range(2))
         return along, torch.where(self.chance(0.5), along, across), self.uniform(0, math.pi)
 
-    def deviation(self, severity: Tensor) -> Tensor:
-        """Draw the standard deviation of a noise, in [0, 1]."""
-        return self.uniform(0.25, 1) * severity * NOISE / 255
+    def number(self) -> float:
+        """Draw a number from 0 to 1 for the batch."""
+        return torch.rand(1, generator=self.generator, device=self.generator.device).item()
 
-    def quality(self, severity: Tensor) -> Tensor:
-        """Draw the quality of a JPEG."""
-        return BEST - (BEST - WORST) * severity * self.uniform(0.25, 1)
+    def size(self, height: int, width: int, factors: tuple[float, float]) -> tuple[int, int]:
+        """Draw the size of the resized batch: the same in a quarter of cases, else even in the factor's logarithm."""
+        keep, position = self.number(), self.number()
+        factor = 1.0 if keep < 0.25 else factors[0] * (factors[1] / factors[0]) ** position
+        return max(8, round(height * factor)), max(8, round(width * factor))
 
-    def subsampled(self) -> Tensor:
-        """Draw whether a JPEG halves its chroma."""
-        return self.chance(0.7)
+    def method(self) -> str:
+        """Draw one of `METHODS` for the batch; nearest is a third as frequent as the others."""
+        return METHODS[min(3, int(3.3 * self.number()))]
 
-    def offset(self) -> tuple[int, int]:
-        """Draw where the crop lies in the 16-pixel grid of the batch's JPEGs; half of them begin with it."""
-        aligned, y, x = self._one(), self._one(), self._one()
+    def grid_offset(self) -> tuple[int, int]:
+        """Draw where the crops lie in the 16-pixel grid of the batch's JPEGs; half of them begin with it."""
+        aligned, y, x = self.number(), self.number(), self.number()
         return (0, 0) if aligned < 0.5 else (int(16 * y), int(16 * x))
 
 
-def resize(x: Tensor, size: tuple[int, int], kernel: str) -> Tensor:
-    """Resize by one of the kernels that programs use; all but nearest filter what is made smaller."""
+def resize(x: Tensor, size: tuple[int, int], method: str) -> Tensor:
+    """Resize by one of `METHODS`; all but nearest filter what they reduce."""
     if x.shape[-2:] == size:
         return x
-    if kernel in ("area", "nearest"):
-        return F.interpolate(x, size=size, mode="nearest-exact" if kernel == "nearest" else "area")
-    return F.interpolate(x, size=size, mode=kernel, antialias=True)
+    if method in ("area", "nearest"):
+        return F.interpolate(x, size=size, mode="nearest-exact" if method == "nearest" else "area")
+    return F.interpolate(x, size=size, mode=method, antialias=True)
 
 
 def blur(x: Tensor, along: Tensor, across: Tensor, angle: Tensor, side: int = 15) -> Tensor:
-    """Convolve each picture with a Gaussian of its own: two widths in pixels, (B, 1, 1, 1), and an angle."""
+    """Convolve each picture with a Gaussian of its own: two widths in pixels and an angle, each (B, 1, 1, 1)."""
     b, c, h, w = x.shape
     along, across, angle = (t.view(b, 1, 1) for t in (along, across, angle))
     offset = torch.arange(side, device=x.device) - side // 2
@@ -143,7 +131,7 @@ def blur(x: Tensor, along: Tensor, across: Tensor, angle: Tensor, side: int = 15
 
 
 def sharpen(x: Tensor, amount: Tensor, side: int = 5) -> Tensor:
-    """Add what a blur of about 1.2 pixels takes away, so many times (B, 1, 1, 1), as an unsharp mask does."""
+    """Apply an unsharp mask of about 1.2 pixels: add `amount` (B, 1, 1, 1) times what a blur takes away."""
     window = torch.exp(-0.5 * ((torch.arange(side, device=x.device) - side // 2) / 1.2) ** 2)
     window = window / window.sum()
     b, c, h, w = x.shape
@@ -152,28 +140,28 @@ def sharpen(x: Tensor, amount: Tensor, side: int = 5) -> Tensor:
     return (x + amount * (x - soft)).clamp(0, 1)
 
 
-def noise(x: Tensor, deviation: Tensor, draw: Draw) -> Tensor:
-    """Add noise of a deviation (B, 1, 1, 1): grey for four pictures in ten, a sensor's for half of them.
+def add_noise(x: Tensor, deviation: Tensor, draw: Draw) -> Tensor:
+    """Add noise of a standard deviation (B, 1, 1, 1): grey for four pictures in ten, a sensor's for half of them.
 
-    The latter is stronger where the picture is bright: the variance of a count of photons is the count.
+    A sensor's noise is stronger where the picture is bright: the variance of a count of photons is the count.
     """
-    grey, photons = draw.chance(0.4), draw.chance(0.5)
-    grain = torch.randn(x.shape, generator=draw.generator, device=x.device)
-    grain = torch.where(grey, grain[:, :1], grain)
-    strength = torch.where(photons, (2 * x.clamp(0, 1)).sqrt(), torch.ones_like(x[:, :1]))
-    return (x + grain * deviation * strength).clamp(0, 1)
+    is_grey, is_sensor = draw.chance(0.4), draw.chance(0.5)
+    noise = torch.randn(x.shape, generator=draw.generator, device=x.device)
+    noise = torch.where(is_grey, noise[:, :1], noise)
+    strength = torch.where(is_sensor, (2 * x.clamp(0, 1)).sqrt(), torch.ones_like(x[:, :1]))
+    return (x + noise * deviation * strength).clamp(0, 1)
 
 
 def jpeg(x: Tensor, quality: Tensor, subsampled: Tensor, offset: tuple[int, int] = (0, 0)) -> Tensor:
-    """Return what baseline JPEG makes of pictures: (B, 3, H, W) in [0, 1] -> the same.
+    """Compress and decompress pictures as baseline JPEG: (B, 3, H, W) in [0, 1] -> the same.
 
     The lossy steps of ITU-T T.81 and JFIF: YCbCr, chroma halved or not, cosine transform of 8×8 blocks, quantisation by
     the tables of annex K scaled as libjpeg does. Entropy coding loses nothing and is left out.
 
     Args:
         quality: (B, 1, 1, 1), 1 to 100.
-        subsampled: (B, 1, 1, 1), whether a picture is stored 4:2:0 and not 4:4:4.
-        offset: rows and columns that the file had above and left of the crop, 0 to 15.
+        subsampled: (B, 1, 1, 1), true for 4:2:0, false for 4:4:4.
+        offset: rows and columns of the file above and left of the crop, 0 to 15.
     """
     top, left = offset
     height, width = x.shape[-2:]

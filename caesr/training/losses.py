@@ -1,25 +1,17 @@
 """Losses on pixels. Each takes (output, target), both (B, C, H, W) in [0, 1], and returns a scalar."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 
-def l1(output: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute error."""
-    return F.l1_loss(output, target)
+def log_mse(output: Tensor, target: Tensor) -> Tensor:
+    """Return the mean of ln MSE over the pictures, which is what PSNR averages (as in HINet, CVPRW 2021, and NAFNet).
 
-
-def mse(output: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error: busy patches count most."""
-    return F.mse_loss(output, target)
-
-
-def psnr(output: Tensor, target: Tensor) -> Tensor:
-    """Mean over the pictures of ln MSE, which is what PSNR averages (so are HINet, CVPRW 2021, and NAFNet trained).
-
-    A flat patch counts as much as a busy one: the last stretch of a fidelity run. The error of rounding to bytes,
-    1 / (12 · 255²), is the floor under the logarithm, and equal pictures cost nothing.
+    A flat patch counts as much as a busy one: for the last stretch of training for fidelity. The error of rounding to
+    bytes, 1 / (12 · 255²), is the floor under the logarithm, and equal pictures cost nothing.
     """
     floor = 1 / (12 * 255**2)
     error = (output - target).square().mean(dim=(1, 2, 3))
@@ -27,7 +19,7 @@ def psnr(output: Tensor, target: Tensor) -> Tensor:
 
 
 def charbonnier(output: Tensor, target: Tensor, epsilon: float = 1e-3) -> Tensor:
-    """L1 with a smooth bottom (Charbonnier et al., ICIP 1994; used for SR by LapSRN, CVPR 2017, eq. 2).
+    """Return L1 with a smooth bottom (Charbonnier et al., ICIP 1994; used for SR by LapSRN, CVPR 2017, eq. 2).
 
     Shifted so that equal pictures cost nothing.
     """
@@ -35,7 +27,7 @@ def charbonnier(output: Tensor, target: Tensor, epsilon: float = 1e-3) -> Tensor
 
 
 def even(output: Tensor, target: Tensor, deviation: float = 2 / 255, side: int = 4) -> Tensor:
-    """Charbonnier, and the same on the steps of the error between neighbours where the target is even, eightfold.
+    """Return Charbonnier plus eightfold the same on the error's steps between neighbours where the target is even.
 
     A perceptual loss and an adversary hardly see a faint grid in a sky, people do. Steps have no phase: a loss on what
     varies within blocks only drives the pattern to their borders. How even a block of 4×4 pixels is falls with its
@@ -48,18 +40,24 @@ def even(output: Tensor, target: Tensor, deviation: float = 2 / 255, side: int =
         evenness = F.interpolate(evenness, scale_factor=side, mode="nearest")
     error = output - target
 
-    def steps(d: Tensor, weight: Tensor) -> Tensor:
-        return ((d.square() + 1e-6).sqrt() - 1e-3).mul(weight).mean()
+    def cost(steps: Tensor, weight: Tensor) -> Tensor:
+        return ((steps.square() + 1e-6).sqrt() - 1e-3).mul(weight).mean()
 
-    grain = steps(error.diff(dim=3), evenness[..., 1:]) + steps(error.diff(dim=2), evenness[..., 1:, :])
+    grain = cost(error.diff(dim=3), evenness[..., 1:]) + cost(error.diff(dim=2), evenness[..., 1:, :])
     return charbonnier(output, target) + 4 * grain
 
 
-def fft(output: Tensor, target: Tensor) -> Tensor:
-    """L1 between the real and imaginary parts of the spectra (Cho et al., MIMO-UNet, ICCV 2021, eq. 5)."""
+def spectral_l1(output: Tensor, target: Tensor) -> Tensor:
+    """Return L1 between the real and imaginary parts of the spectra (Cho et al., MIMO-UNet, ICCV 2021, eq. 5)."""
     difference = torch.fft.rfft2(output - target, norm="ortho")
     return torch.view_as_real(difference).abs().mean()
 
 
-# By their names in recipes.
-LOSSES = {"l1": l1, "mse": mse, "psnr": psnr, "charbonnier": charbonnier, "even": even, "fft": fft}
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {  # by their names in recipes
+    "l1": F.l1_loss,
+    "mse": F.mse_loss,
+    "psnr": log_mse,
+    "charbonnier": charbonnier,
+    "even": even,
+    "fft": spectral_l1,
+}

@@ -1,4 +1,4 @@
-"""What a recipe asks for, term by term, and how the terms share in the gradient."""
+"""The weighted losses of a recipe: pixels, perceptual distance and adversary, balanced by their gradients."""
 
 import random
 
@@ -9,97 +9,97 @@ from caesr.files.data import data_folder
 from caesr.imaging.perceptual import LPIPS
 from caesr.training.adversary import ProjectedAdversary
 from caesr.training.losses import LOSSES
-from caesr.training.recipe import Recipe
+from caesr.training.recipe import FEATURE_LOSSES, Recipe
+from caesr.training.resume_file import add_prefix, strip_prefix
 
-MEASURE_EVERY = 16  # steps between two measurements of the gradients' norms
-ON_FEATURES = ("perceptual", "adversarial")
+BALANCE_STEPS = 16  # between two measurements of the gradients' norms
 
 
 class Objective:
     """The losses of a recipe, with the frozen network and the adversary that some of them need.
 
-    With `balance` a weight is a share of the gradient at the output, whatever the scale of its term (EnCodec, Défossez
-    et al. 2022, section 3.4): each term's gradient is brought to the norm of the first one's. The norms are measured
-    every 16 steps, so that the other steps go back through the frozen network once and not once a term.
+    With `balance` a weight is a share of the gradient at the output, whatever the scale of its loss (EnCodec, Défossez
+    et al. 2022, section 3.4): each loss's gradient is brought to the norm of the first one's. The norms are measured
+    every 16 steps, so that the other steps go back through the frozen network once and not once per loss.
 
     Raises:
-        FileNotFoundError: a perceptual or adversarial loss without its features in $CAESR_DATA/features.
+        FileNotFoundError: a perceptual or adversarial loss has no features in $CAESR_DATA/features.
     """
 
     def __init__(self, recipe: Recipe, device: torch.device):
-        self.weights, self.balance, self.window = recipe.loss, recipe.balance, recipe.window
-        self.shares = torch.tensor(list(self.weights.values()), device=device)
-        self.scales = torch.ones(len(self.weights), device=device)  # what brings each gradient to the first one's norm
+        self.recipe = recipe
+        self.weights = torch.tensor(list(recipe.loss.values()), device=device)
+        self.scales = torch.ones(len(recipe.loss), device=device)  # bring each gradient to the norm of the first
         self.perceptual: LPIPS | None = None
         self.adversary: ProjectedAdversary | None = None
-        if not self.weights.keys().isdisjoint(ON_FEATURES):
+        if not FEATURE_LOSSES.isdisjoint(recipe.loss):
             lpips = LPIPS(data_folder() / "features", recipe.features).to(device)
             self.perceptual = lpips.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             self.judged = self.perceptual.features.judged
-        if "adversarial" in self.weights and self.perceptual:
+        if "adversarial" in recipe.loss and self.perceptual:
             channels = [self.perceptual.features.channels[n] for n in self.judged]
             self.adversary = ProjectedAdversary(channels, device, recipe.adversary_rate)
 
     def backward(self, output: Tensor, target: Tensor, step: int) -> Tensor:
-        """Send the gradient of all terms into the graph of `output`, teach the adversary, return the weighted sum.
+        """Send the gradient of all losses into the graph of `output` and train the adversary.
 
         Args:
-            output: (B, 3, H, W), with a graph; target: the same shape, in [0, 1].
-            step: decides when norms are measured, and where the window lies that perceptual and adversarial terms look
+            output: (B, 3, H, W), with a graph.
+            target: the same shape, in [0, 1].
+            step: decides when norms are measured, and where the window lies that perceptual and adversarial losses look
                 at. It begins at any pixel, so that no stride of the frozen network meets one phase of the output alone.
+        Returns:
+            The weighted sum, a scalar.
         """
         leaf = output.detach().requires_grad_()  # the student's graph is gone through once, at the end
-        terms, features = self._terms(leaf, target, step)
-        if self.balance and step % MEASURE_EVERY == 0:
-            norms = [torch.autograd.grad(term, leaf, retain_graph=True)[0].norm() for term in terms]
+        losses, judged = self._losses(leaf, target, step)
+        if self.recipe.balance and step % BALANCE_STEPS == 0:
+            norms = [torch.autograd.grad(loss, leaf, retain_graph=True)[0].norm() for loss in losses]
             self.scales = norms[0] / torch.stack(norms).clamp(min=1e-12)
-        loss = (torch.stack(terms) * self.shares * self.scales).sum()
-        loss.backward()
+        total = (torch.stack(losses) * self.weights * self.scales).sum()
+        total.backward()
         output.backward(leaf.grad)
         if self.adversary:
-            self.adversary.learn(*features)
-        return loss.detach()
+            self.adversary.train_step(*judged)
+        return total.detach()
 
-    def _terms(self, output: Tensor, target: Tensor, step: int) -> tuple[list[Tensor], list[list[Tensor]]]:
-        """Return every term before its weight, and the features that the adversary judges, of output and target."""
-        found: list[list[Tensor]] = []
+    def _losses(self, output: Tensor, target: Tensor, step: int) -> tuple[list[Tensor], list[list[Tensor]]]:
+        """Return every unweighted loss, and what the adversary judges of output and target."""
+        features: list[list[Tensor]] = []  # of output and target
         judged: list[list[Tensor]] = []
         if self.perceptual:
-            window = cut(output.shape[-1], self.window, step)
+            window = random_window(output.shape[-1], self.recipe.window, step)
             with torch.autocast(output.device.type, dtype=torch.bfloat16):
-                found.append(self.perceptual.features(output[window]))
+                features.append(self.perceptual.features(output[window]))
                 with torch.no_grad():
-                    found.append(self.perceptual.features(target[window]))
-            judged = [
-                [x[window], *(features[n] for n in self.judged)]
-                for x, features in zip((output, target), found, strict=True)
-            ]
-        terms = []
-        for name in self.weights:
+                    features.append(self.perceptual.features(target[window]))
+            for picture, found in zip((output, target), features, strict=True):
+                judged.append([picture[window], *(found[n] for n in self.judged)])
+        losses = []
+        for name in self.recipe.loss:
             if name == "perceptual" and self.perceptual:
-                terms.append(self.perceptual.compare(*found).mean())
+                losses.append(self.perceptual.compare(*features).mean())
             elif name == "adversarial" and self.adversary:
-                terms.append(self.adversary.judge(judged[0]))
+                losses.append(self.adversary.generator_loss(judged[0]))
             else:
-                terms.append(LOSSES[name](output, target))
-        return terms, judged
+                losses.append(LOSSES[name](output, target))
+        return losses, judged
 
-    def state(self) -> dict[str, Tensor]:
-        """Return what a run needs to go on exactly, as flat named tensors."""
-        adversary = self.adversary.state() if self.adversary else {}
-        return {"scales": self.scales} | {f"adversary.{name}": t for name, t in adversary.items()}
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return what a run needs to resume exactly, as flat named tensors."""
+        adversary = self.adversary.state_dict() if self.adversary else {}
+        return {"scales": self.scales} | add_prefix("adversary.", adversary)
 
-    def load(self, tensors: dict[str, Tensor]) -> None:
-        """Restore what `state` returned."""
+    def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
+        """Restore what `state_dict` returned."""
         self.scales = tensors["scales"]
         if self.adversary:
-            prefix = "adversary."
-            self.adversary.load({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
+            self.adversary.load_state_dict(strip_prefix("adversary.", tensors))
 
 
-def cut(side: int, window: int, step: int) -> tuple:
-    """Return the index of a square window of a picture's last two axes; with the step it wanders everywhere."""
+def random_window(side: int, window: int, step: int) -> tuple:
+    """Return the index of a square window of a picture's last two axes; its position depends on the step alone."""
     room = max(0, side - window)
-    places = random.Random(step)  # noqa: S311 # not for secrets
-    top, left = places.randint(0, room), places.randint(0, room)
+    positions = random.Random(step)  # noqa: S311 # not for secrets
+    top, left = positions.randint(0, room), positions.randint(0, room)
     return ..., slice(top, top + window), slice(left, left + window)

@@ -1,4 +1,4 @@
-"""A recipe: a TOML file that says what is trained, on what and how; how long is said where it is run."""
+"""Recipe: a TOML file that says what is trained, on what and how; the command line says how long."""
 
 import tomllib
 from dataclasses import dataclass, field
@@ -7,11 +7,16 @@ from typing import Any
 
 from caesr.model.caeresnet import Config
 from caesr.training.losses import LOSSES
+from zoo.messages import Message
+
+FEATURE_LOSSES = {"perceptual", "adversarial"}  # on features of a frozen network
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One training run. Unknown fields and unknown losses are refused.
+    """One training run; unknown fields and unknown losses are refused.
+
+    Resume files hold its fields as JSON: a run can only be resumed while these stay the same.
 
     Raises:
         ValueError: a field is missing, unknown or out of bounds.
@@ -23,30 +28,33 @@ class Recipe:
     start: str = ""  # a checkpoint whose fitting tensors are the first weights: a name, or a path from the recipe
     batch: int = 16
     patch: int = 32  # side of a crop, in low-res pixels
-    muon_rate: float = 0.01  # constant rate of Muon; 0 leaves everything to AdamW
-    adam_rate: float = 2e-3  # constant rate of AdamW
+    muon_rate: float = 0.01  # constant rate of Muon; 0 leaves everything to Adam
+    adam_rate: float = 2e-3  # constant rate of Adam
     warmup: int = 100  # steps over which the rates rise
     ema: float = 0.999  # decay of the running mean of the weights, which is what is saved
     clip: float = 1.0  # largest norm of the gradient
     loss: dict[str, float] = field(default_factory=lambda: {"charbonnier": 1.0})
-    cool_down_loss: str = ""  # what alone is minimised during the cool-down; by default `loss`
+    cool_down_loss: str = ""  # the only loss during the cool-down; by default `loss`
     balance: bool = False  # whether a loss's weight is its share of the gradient at the output
-    degrade: str = "bicubic"  # how low_res comes from high_res: "bicubic", or "photo" (training/degrade.py)
+    degrade: str = "bicubic"  # how low_res is made from high_res: "bicubic", or "photo" (training/degrade.py)
     features: str = "squeezenet"  # the frozen network of "perceptual" and "adversarial", or "vgg16"
     window: int = 96  # side of what both look at in each crop, in high-res pixels
     adversary_rate: float = 1e-3  # Adam's rate for the adversary's heads
     seed: int = 0
 
     def __post_init__(self) -> None:
+        unknown = {*self.loss} - LOSSES.keys() - FEATURE_LOSSES
         if self.degrade not in ("bicubic", "photo"):
-            raise ValueError(f"Recipe {self.name}: degrade={self.degrade!r} is neither bicubic nor photo.")
-        if self.features not in ("squeezenet", "vgg16"):
-            raise ValueError(f"Recipe {self.name}: features={self.features!r} is neither squeezenet nor vgg16.")
-        unknown = ({*self.loss, self.cool_down_loss} - {""}) - LOSSES.keys() - {"perceptual", "adversarial"}
-        if unknown:
-            raise ValueError(f"Recipe {self.name}: unknown loss {', '.join(sorted(unknown))}.")
-        if self.cool_down_loss and self.cool_down_loss not in LOSSES:
-            raise ValueError(f"Recipe {self.name}: cool_down_loss must be a loss on pixels: {', '.join(LOSSES)}.")
+            why = Message("degrade={value!r} is neither bicubic nor photo", value=self.degrade)
+        elif self.features not in ("squeezenet", "vgg16"):
+            why = Message("features={value!r} is neither squeezenet nor vgg16", value=self.features)
+        elif unknown:
+            why = Message("unknown loss {names}", names=", ".join(sorted(unknown)))
+        elif self.cool_down_loss and self.cool_down_loss not in LOSSES:
+            why = Message("cool_down_loss must be a loss on pixels: {names}", names=", ".join(LOSSES))
+        else:
+            return
+        raise ValueError(Message("Recipe {name}: {why}.", name=self.name, why=why))
 
 
 def read_recipe(file: Path, device: str = "cpu") -> Recipe:
@@ -63,9 +71,10 @@ def read_recipe(file: Path, device: str = "cpu") -> Recipe:
         values |= on_cuda if device == "cuda" else {}
         values["model"] = Config(**values.get("model", {}))
         values["data"] = tuple(values["data"])
-        if (file.parent / values.get("start", "")).is_dir() and values.get("start"):
-            values["start"] = str(file.parent / values["start"])
+        start = values.get("start", "")
+        if start and (file.parent / start).is_dir():
+            values["start"] = str(file.parent / start)
         return Recipe(**{"name": file.stem} | values)
     except (OSError, KeyError, TypeError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error).removesuffix(".")
-        raise ValueError(f"{file} is not a recipe: {why}.") from error
+        raise ValueError(Message("{file} is not a recipe: {why}.", file=file, why=why)) from error

@@ -1,7 +1,6 @@
 """The measures of benchmarks/artefacts.py find noise, JPEG blocks and blur of known strength."""
 
 import io
-import sys
 
 import numpy as np
 import pytest
@@ -9,27 +8,24 @@ import torch
 from PIL import Image, ImageFilter
 from torch import Tensor
 
-from tests.conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "benchmarks"))
-from artefacts import blockiness, edge_width, luma, noise
+from benchmarks.artefacts import blockiness, edge_width, luma, noise
 
 
 def crops(picture: np.ndarray) -> Tensor:
-    """Cut six crops of 64x64 pixels out of the photograph, as lumas; they begin anywhere in the grid of a JPEG."""
+    """Cut six crops of 64x64 pixels out of the photograph, as lumas, anywhere in the grid of a JPEG."""
     x = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None] / 255
     return torch.cat([luma(x[..., y : y + 64, left : left + 64]) for y in (3, 77) for left in (5, 80, 158)])
 
 
 def compressed(picture: np.ndarray, quality: int) -> np.ndarray:
-    """Return what Pillow's JPEG makes of a picture."""
+    """Return a picture compressed by Pillow as JPEG."""
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "JPEG", quality=quality)
     return np.array(Image.open(file))
 
 
 def blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
-    """Return what a Gaussian blur makes of a picture."""
+    """Return a picture blurred by a Gaussian."""
     return np.array(Image.fromarray(picture).filter(ImageFilter.GaussianBlur(sigma)))
 
 
@@ -47,7 +43,7 @@ def test_noise_is_found_beside_an_edge():
     assert noise(picture + grain).numpy() == pytest.approx(5, rel=0.15)
 
 
-def test_clipped_places_do_not_count():
+def test_clipped_areas_do_not_count():
     picture = torch.full((1, 1, 64, 64), 255.0)
     assert noise(picture).isnan().all()
     picture[..., :32] = 128 + 5 * torch.randn(1, 1, 64, 32, generator=torch.Generator().manual_seed(0))

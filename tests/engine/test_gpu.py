@@ -1,8 +1,8 @@
-"""On a CUDA device: the same pictures as on a CPU, exact tiles, half precision that is checked, memory that runs out.
+"""On a CUDA device: the results of a CPU, exact tiles, half precision that is checked, memory that runs out.
 
     python -m pytest --noconftest tests/engine/test_gpu.py
 
-Besides pytest it needs torch, numpy, pillow and safetensors only, as a borrowed machine may have no more.
+Besides pytest it needs torch, numpy, pillow and safetensors only, as a rented machine may have no more.
 """
 
 from pathlib import Path
@@ -30,8 +30,8 @@ def base() -> CAEResNet:
 
 
 def test_a_gpu_gives_what_a_cpu_gives(base, photograph):
-    here, there = (Upscaler(base, device, precision="float32")(photograph, 4) for device in ("cpu", "cuda"))
-    assert np.abs(here.astype(int) - there).max() <= 1
+    cpu, cuda = (Upscaler(base, device, precision="float32")(photograph, 4) for device in ("cpu", "cuda"))
+    assert np.abs(cpu.astype(int) - cuda).max() <= 1
 
 
 @pytest.mark.parametrize("tile", [32, 100, 256, "auto"])
@@ -44,23 +44,23 @@ def test_tiles_do_not_show_on_a_gpu(base, photograph, tile):
 
 
 def test_bfloat16_is_chosen_and_stays_near_float32(base, photograph):
-    fast, exact = (Upscaler(base, "cuda", precision=precision) for precision in ("auto", "float32"))
-    assert fast.precision == torch.bfloat16
-    difference = np.abs(fast(photograph, 4).astype(int) - exact(photograph, 4))
+    automatic, exact = (Upscaler(base, "cuda", precision=precision) for precision in ("auto", "float32"))
+    assert automatic.precision == torch.bfloat16
+    difference = np.abs(automatic(photograph, 4).astype(int) - exact(photograph, 4))
     assert difference.mean() < 0.5
     assert difference.max() <= 16
 
 
 def test_when_the_memory_of_a_gpu_runs_out_the_result_is_the_same(base, photograph, monkeypatch):
     expected = Upscaler(base, "cuda", 512, precision="float32")(photograph, 4)
-    window = Pipeline.window
+    compute = Pipeline.compute
 
     def little_memory(self, rows, columns):
         if max(rows[1] - rows[0], columns[1] - columns[0]) > 600:
             torch.empty(1 << 50, device="cuda")  # a petabyte: torch's own error
-        return window(self, rows, columns)
+        return compute(self, rows, columns)
 
-    monkeypatch.setattr(Pipeline, "window", little_memory)
+    monkeypatch.setattr(Pipeline, "compute", little_memory)
     halved = Upscaler(base, "cuda", 512, precision="float32")(photograph, 4)
     assert np.abs(halved.astype(int) - expected).max() <= 1
 
@@ -69,6 +69,6 @@ def test_the_whole_picture_is_never_on_the_gpu(base):
     upscaler = Upscaler(base, "cuda", 256)
     image = np.zeros((4000, 4000, 3), np.uint8)
     torch.cuda.reset_peak_memory_stats()
-    for _ in upscaler.strips(image, 4):
+    for _ in upscaler.upscale_rows(image, 4, lambda strip: None):
         pass
     assert torch.cuda.max_memory_allocated() < 0.5 * image.nbytes * 16  # of the result as bytes

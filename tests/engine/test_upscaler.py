@@ -1,4 +1,4 @@
-"""The Upscaler: tiles do not show, any scale, any kind of picture, and it stops when told."""
+"""The Upscaler: tiles do not show, any scale, any kind of picture, progress, cancelling, lack of memory."""
 
 import numpy as np
 import pytest
@@ -9,12 +9,14 @@ from PIL import Image
 
 import zoo
 from caesr import CAEResNet, Upscaler
-from caesr.engine.device import choose_device, free_in_group
+from caesr.engine.device import choose_device, free_cgroup_memory
 from caesr.engine.pipeline import Pipeline
-from caesr.engine.plan import SMALLEST_TILE, choose_tile
+from caesr.engine.plan import choose_tile
 from caesr.imaging.arrays import fill_transparent
 from caesr.imaging.invention import contradiction
 from caesr.imaging.resize import resize_image
+from caesr.model.family import load_blend, load_family
+from caesr.options import MIN_TILE, UpscaleOptions
 from tests.conftest import small
 
 SIDE = st.integers(1, 150)
@@ -31,7 +33,7 @@ NETWORKS = {
 
 
 @settings(max_examples=40, deadline=None)
-@given(SIDE, SIDE, st.integers(SMALLEST_TILE, 120), st.sampled_from(sorted(NETWORKS)), st.data())
+@given(SIDE, SIDE, st.integers(MIN_TILE, 120), st.sampled_from(sorted(NETWORKS)), st.data())
 def test_tiles_give_what_the_whole_picture_gives(height, width, tile, name, data):
     network = data.draw(st.sampled_from(NETWORKS[name])).eval()
     x = torch.rand(3, height, width, generator=torch.Generator().manual_seed(height * 1000 + width))
@@ -45,18 +47,18 @@ def test_tiles_give_what_the_whole_picture_gives(height, width, tile, name, data
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_no_checkpoint_shows_its_tiles_in_either_precision(name, precision, photograph):
     model = CAEResNet.from_pretrained(name)
-    tiled, strips, whole = (
+    tiled, automatic, whole = (
         Upscaler(model, "cpu", tile, precision=precision)(photograph[:97], model.config.scale).astype(int)
         for tile in (41, "auto", 4096)
     )
-    for other in (tiled, strips):
+    for other in (tiled, automatic):
         assert np.abs(other - whole).max() <= 1
         assert (other == whole).mean() >= 0.9999
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.floats(1, 8))
-def test_any_scale_from_1_to_8_gives_exactly_the_size_asked_for(height, width, scale):
+def test_any_scale_from_1_to_8_gives_exactly_that_size(height, width, scale):
     upscaler = Upscaler(NETWORKS["zoo"], "cpu")
     assert upscaler(np.zeros((height, width, 3), np.uint8), scale).shape == (
         round(height * scale),
@@ -84,7 +86,7 @@ def test_the_nearest_native_scale_at_or_above_is_taken_and_two_passes_above_4(fa
 
 
 @pytest.mark.parametrize("scale", [0, 0.99, 8.01, -2, float("nan"), float("inf")])
-def test_a_scale_that_cannot_be_is_refused(family, scale):
+def test_a_scale_out_of_bounds_is_refused(family, scale):
     with pytest.raises(ValueError, match="scale"):
         Upscaler(family, "cpu")(np.zeros((8, 8, 3), np.uint8), scale)
 
@@ -105,7 +107,7 @@ def test_grey_colour_alpha_and_16_bits_come_out_as_they_went_in(family, photogra
     assert output.shape == (120, 140, *image.shape[2:])
     before, after = (np.atleast_3d(x if kind == np.uint8 else x >> 8).astype(np.uint8) for x in (image, output))
     error = np.abs(resize_image(after, 0.5).astype(int) - before)
-    assert np.median(error) < 40  # the untrained network adds something to its bicubic enlargement, not chaos
+    assert np.median(error) < 40  # the untrained network adds something to bicubic, not chaos
 
 
 def test_16_bits_keep_more_than_256_levels(family):
@@ -155,50 +157,52 @@ def test_in_strips_hidden_colours_are_filled_as_at_once(height, width, channels,
     image[..., -1] *= random.random((height, width)) < share
     parts = fill_transparent(image)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("caesr.imaging.arrays.STRIP", 1000)
+        patch.setattr("caesr.imaging.arrays.STRIP_ROWS", 1000)
         assert np.abs(fill_transparent(image).astype(int) - parts).max() <= 1
     shown = image[..., -1] > 0
     assert np.array_equal(parts[shown], image[shown][:, :-1])
 
 
-def test_progress_counts_tiles_up_to_the_result(family, photograph):
+def test_progress_counts_tiles(family, photograph):
     upscaler = Upscaler(family, "cpu", 64)
-    steps = list(upscaler.stream(photograph, 5))  # 2 x 3: two passes
-    *tiles, last = steps
-    assert [step.done for step in tiles] == list(range(1, len(tiles) + 1))
-    assert {step.total for step in steps} == {upscaler.count_tiles(*photograph.shape[:2], 5)} == {len(tiles)}
-    assert all(step.result is None for step in tiles)
-    assert last.result.shape == (750, 1130, 3)
+    steps = list(upscaler.upscale_rows(photograph, 5, lambda strip: None))  # 2 x 3: two passes
+    assert [step.done for step in steps] == list(range(1, len(steps) + 1))
+    assert {step.total for step in steps} == {upscaler.count_tiles(*photograph.shape[:2], 5)} == {len(steps)}
+    assert steps[0].seconds_left > steps[-1].seconds_left == 0
 
 
-def test_closing_the_stream_stops_the_work(family, photograph, monkeypatch):
-    upscaler, runs = Upscaler(family, "cpu", 32), []
-    run = Pipeline.window
-    monkeypatch.setattr(Pipeline, "window", lambda self, *window: runs.append(1) or run(self, *window))
-    stream = upscaler.stream(photograph, 4)
-    next(stream)
-    next(stream)
-    stream.close()
-    assert len(runs) == 2
+def test_closing_the_generator_cancels(family, photograph, monkeypatch):
+    computed, compute = [], Pipeline.compute
+
+    def counted(self, *window):
+        computed.append(window)
+        return compute(self, *window)
+
+    monkeypatch.setattr(Pipeline, "compute", counted)
+    steps = Upscaler(family, "cpu", 32).upscale_rows(photograph, 4, lambda strip: None)
+    next(steps)
+    next(steps)
+    steps.close()
+    assert len(computed) == 2
 
 
-def test_when_memory_runs_out_the_tile_is_halved_and_the_result_is_the_same(family, photograph, monkeypatch):
+def test_when_memory_runs_out_the_tile_is_halved_and_the_result_is_the_same(family, photograph, monkeypatch, caplog):
     expected = Upscaler(family, "cpu", 128)(photograph, 2)
-    run = Pipeline.window
+    compute = Pipeline.compute
 
-    def small_memory(self, rows, columns):
-        result = run(self, rows, columns)  # what was begun is lost, and must not be missed
+    def little_memory(self, rows, columns):
+        result = compute(self, rows, columns)  # rows that are lost by the error must be made again
         if max(rows[1] - rows[0], columns[1] - columns[0]) > 128:
             raise torch.OutOfMemoryError("no more")
         return result
 
-    monkeypatch.setattr(Pipeline, "window", small_memory)
-    *_, last = Upscaler(family, "cpu", 128).stream(photograph, 2)
-    assert last.tile < 128
-    assert np.abs(last.result.astype(int) - expected).max() <= 1
+    monkeypatch.setattr(Pipeline, "compute", little_memory)
+    result = Upscaler(family, "cpu", 128)(photograph, 2)
+    assert "tiles are halved" in caplog.text
+    assert np.abs(result.astype(int) - expected).max() <= 1
 
 
-def test_what_the_machine_cannot_hold_is_refused_before_it_is_tried(family):
+def test_a_result_that_memory_does_not_hold_is_refused_before_it_is_started(family):
     immense = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (10**6, 10**6, 3))  # takes no memory itself
     with pytest.raises(ValueError, match=r"8000000 x 8000000 pixels takes 192000\.0 GB"):
         Upscaler(family, "cpu")(immense, 8)
@@ -206,18 +210,19 @@ def test_what_the_machine_cannot_hold_is_refused_before_it_is_tried(family):
 
 def test_so_is_a_strip_that_memory_does_not_hold(family, monkeypatch):
     monkeypatch.setattr("caesr.engine.plan.free_memory", lambda: 1e6)
+    steps = Upscaler(family, "cpu").upscale_rows(np.zeros((1, 20_000, 3), np.uint8), 4, lambda strip: None)
     with pytest.raises(ValueError, match="80000 x 4 pixels takes"):
-        next(Upscaler(family, "cpu").strips(np.zeros((1, 20_000, 3), np.uint8), 4))
+        next(steps)
 
 
 def test_in_a_container_its_own_limit_counts(tmp_path):
-    assert free_in_group(tmp_path) == float("inf")  # nothing is said
+    assert free_cgroup_memory(tmp_path) == float("inf")  # no files
     (tmp_path / "memory.current").write_text("700000000\n")
     (tmp_path / "memory.stat").write_text("anon 500000000\ninactive_file 200000000\nactive_file 0\n")
     (tmp_path / "memory.max").write_text("max\n")
-    assert free_in_group(tmp_path) == float("inf")
+    assert free_cgroup_memory(tmp_path) == float("inf")
     (tmp_path / "memory.max").write_text("1000000000\n")
-    assert free_in_group(tmp_path) == 500_000_000  # cached files make room when asked
+    assert free_cgroup_memory(tmp_path) == 500_000_000  # cached files can be dropped
 
 
 def test_with_little_memory_left_tiles_are_small(monkeypatch):
@@ -231,7 +236,7 @@ def test_an_error_that_is_not_memory_is_not_swallowed(family, photograph, monkey
     def broken(self, rows, columns):
         raise RuntimeError("a kernel failed")
 
-    monkeypatch.setattr(Pipeline, "window", broken)
+    monkeypatch.setattr(Pipeline, "compute", broken)
     with pytest.raises(RuntimeError, match="a kernel failed"):
         Upscaler(family, "cpu")(photograph, 2)
 
@@ -250,7 +255,7 @@ def test_an_array_that_is_no_picture_is_refused(family, image):
         Upscaler(family, "cpu")(image, 2)
 
 
-def test_what_an_upscaler_cannot_use_is_refused_in_words():
+def test_unusable_networks_and_options_are_refused_with_a_message():
     with pytest.raises(ValueError, match="three channels"):
         Upscaler(CAEResNet(1, 1), "cpu")
     with pytest.raises(ValueError, match="tile=8"):
@@ -264,12 +269,23 @@ def test_what_an_upscaler_cannot_use_is_refused_in_words():
             choose_device("cuda")
 
 
+def test_options_name_the_networks_and_how_they_are_used(photograph):
+    options = UpscaleOptions(model="lite", tile=64, ensemble=True, precision="float32", device="cpu")
+    upscaler = Upscaler.from_options(options)
+    assert (upscaler.tile, upscaler.symmetries, upscaler.true_to_input) == (64, 8, False)
+    assert (upscaler.requested_precision, upscaler.device) == ("float32", torch.device("cpu"))
+    assert list(upscaler.models) == [model.config.scale for model in load_family("lite")]
+    for texture, models in ((40, load_blend(0.4)), (100, load_family("texture"))):
+        blended = Upscaler.from_options(UpscaleOptions(texture=texture, device="cpu"))
+        assert np.array_equal(blended(photograph[:20, :20], 4), Upscaler(models, "cpu")(photograph[:20, :20], 4))
+
+
 @settings(max_examples=15, deadline=None)
-@given(st.integers(5, 70), st.integers(5, 70), st.integers(SMALLEST_TILE, 64))
+@given(st.integers(5, 70), st.integers(5, 70), st.integers(MIN_TILE, 64))
 def test_an_ensemble_is_the_mean_over_eight_symmetries_tiled_or_whole(height, width, tile):
     net = small(2)
-    layer = torch.rand(3, height, width, generator=torch.Generator().manual_seed(height * width))
-    image = (layer.permute(1, 2, 0) * 255).byte().numpy()
+    plane = torch.rand(3, height, width, generator=torch.Generator().manual_seed(height * width))
+    image = (plane.permute(1, 2, 0) * 255).byte().numpy()
     tiled = Upscaler(net, "cpu", tile=tile, ensemble=True)(image, 2)
     plain, expected = Upscaler(net, "cpu", tile=1024), np.zeros((2 * height, 2 * width, 3))
     for flip in (False, True):
@@ -282,17 +298,17 @@ def test_an_ensemble_is_the_mean_over_eight_symmetries_tiled_or_whole(height, wi
 
 def test_an_ensemble_counts_its_tiles_and_can_be_cancelled_between_them(photograph):
     upscaler = Upscaler(small(2), "cpu", tile=64, ensemble=True)
-    *steps, last = upscaler.stream(photograph, 2)
-    assert len(steps) == last.total == upscaler.count_tiles(*photograph.shape[:2], 2)
+    steps = list(upscaler.upscale_rows(photograph, 2, lambda strip: None))
+    assert len(steps) == steps[-1].total == upscaler.count_tiles(*photograph.shape[:2], 2)
 
 
 @pytest.mark.parametrize("scale", [2, 2.7, 4])
 def test_true_to_input_gives_the_input_when_reduced_again(photograph, scale):
     source = photograph[:60, :80]
-    upscalers = [Upscaler([small(2), small(3), small(4)], "cpu", true_to_input=way) for way in (False, True)]
-    free, true = (upscaler(source, scale) for upscaler in upscalers)
-    assert free.shape == true.shape
-    assert contradiction(true, source)[1] > max(45, contradiction(free, source)[1] + 3)
+    upscalers = [Upscaler([small(2), small(3), small(4)], "cpu", true_to_input=true) for true in (False, True)]
+    plain, corrected = (upscaler(source, scale) for upscaler in upscalers)
+    assert plain.shape == corrected.shape
+    assert contradiction(corrected, source)[1] > max(45, contradiction(plain, source)[1] + 3)
 
 
 @pytest.mark.parametrize("width", [1, 2, 3])

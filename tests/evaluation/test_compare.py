@@ -1,4 +1,4 @@
-"""Side by side: the same picture by every way, and against the truth the figures of the standard protocol."""
+"""Comparison: the same picture by every method, with the figures of the standard protocol against the truth."""
 
 import numpy as np
 import pytest
@@ -11,10 +11,10 @@ from caesr.imaging.resize import resize_image
 from tests.conftest import small
 
 
-def test_every_way_is_shown_in_its_turn_with_its_own_result(photograph):
+def test_methods_come_in_their_order_each_with_its_own_result(photograph):
     upscaler = Upscaler(small(2), "cpu")
-    ways = interpolations(2) | {"small": lambda lr: upscaler(lr, 2)}
-    found = list(compare(photograph, ways))
+    methods = interpolations(2) | {"small": lambda low_res: upscaler(low_res, 2)}
+    found = list(compare(photograph, methods))
     assert [column.name for column in found] == ["bicubic", "lanczos", "small"]
     assert np.array_equal(found[2].picture, upscaler(photograph, 2))
     assert all(column.milliseconds > 0 and not column.figures and column.error is None for column in found)
@@ -22,8 +22,8 @@ def test_every_way_is_shown_in_its_turn_with_its_own_result(photograph):
 
 @pytest.mark.parametrize("scale", [1.3, 2, 3.7])
 def test_interpolations_give_exactly_the_size_asked_for(photograph, scale):
-    for way in interpolations(scale).values():
-        assert way(photograph).shape == (round(150 * scale), round(226 * scale), 3)
+    for upscale in interpolations(scale).values():
+        assert upscale(photograph).shape == (round(150 * scale), round(226 * scale), 3)
 
 
 def test_against_the_truth_the_figures_are_those_of_evaluate(photograph, tmp_path):

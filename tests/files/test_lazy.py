@@ -1,4 +1,4 @@
-"""Pictures that are decoded while they are enlarged: the same result as from an array, and few rows held."""
+"""LazyPixels: the same result as from an array, with few rows in memory."""
 
 from pathlib import Path
 
@@ -10,22 +10,24 @@ from PIL import Image
 
 from caesr import Upscaler
 from caesr.engine.pipeline import Pipeline
-from caesr.files.lazy import BLOCK, LazyPixels
+from caesr.files.lazy import BLOCK_ROWS, LazyPixels
 from caesr.files.picture import PictureError
 from caesr.files.read import open_picture, read_picture
 from tests.conftest import ROOT, small
 from tests.pictures import noise
 
-FAMILY = [small(scale) for scale in (2, 3, 4)]
+MODELS = [small(scale) for scale in (2, 3, 4)]
 
 
-def streamed(image: np.ndarray) -> LazyPixels:
-    return LazyPixels(image.shape, image.dtype, lambda first, last: image[first:last])
+def as_lazy(image: np.ndarray) -> LazyPixels:
+    return LazyPixels(image.shape, image.dtype, lambda start, stop: image[start:stop])
 
 
-def joined(upscaler: Upscaler, image: np.ndarray | LazyPixels, scale: float) -> np.ndarray:
-    steps = upscaler.strips(image, scale)
-    return np.concatenate([step.strip for step in steps if step.strip is not None])
+def upscale(upscaler: Upscaler, image: np.ndarray | LazyPixels, scale: float) -> np.ndarray:
+    strips: list[np.ndarray] = []
+    for _ in upscaler.upscale_rows(image, scale, strips.append):
+        pass
+    return np.concatenate(strips)
 
 
 @settings(max_examples=20, deadline=None)
@@ -38,57 +40,54 @@ def joined(upscaler: Upscaler, image: np.ndarray | LazyPixels, scale: float) -> 
     st.booleans(),
     st.booleans(),
 )
-def test_a_file_that_is_decoded_on_the_way_gives_what_its_array_gives(
-    height, width, channels, tile, scale, ensemble, true
-):
+def test_pixels_decoded_on_demand_give_what_their_array_gives(height, width, channels, tile, scale, ensemble, true):
     image = noise(height, width, channels, seed=height)
-    upscaler = Upscaler(FAMILY, "cpu", tile, ensemble, true)
-    assert np.array_equal(joined(upscaler, streamed(image), scale), joined(upscaler, image, scale))
+    upscaler = Upscaler(MODELS, "cpu", tile, ensemble, true)
+    assert np.array_equal(upscale(upscaler, as_lazy(image), scale), upscale(upscaler, image, scale))
 
 
-@pytest.mark.parametrize("true", [False, True])
-def test_rows_are_held_only_while_they_are_needed(true):
-    held, image = [], noise(3000, 20, 3)
-    decoded = streamed(image)
-    for _ in Upscaler(FAMILY, "cpu", 64, true_to_input=true).strips(decoded, 2):
-        held.append(sum(len(rows) for _, rows in decoded.pieces))
-    assert decoded.end == 3000
-    assert max(held) <= 64 + 4 * BLOCK
+@pytest.mark.parametrize("true_to_input", [False, True])
+def test_rows_are_held_only_while_they_are_needed(true_to_input):
+    held, pixels = [], as_lazy(noise(3000, 20, 3))
+    for _ in Upscaler(MODELS, "cpu", 64, true_to_input=true_to_input).upscale_rows(pixels, 2, lambda strip: None):
+        held.append(sum(len(rows) for _, rows in pixels.blocks))
+    assert pixels.stop == 3000
+    assert max(held) <= 64 + 4 * BLOCK_ROWS
 
 
 def test_when_memory_runs_out_in_the_middle_no_row_is_missing(monkeypatch):
-    image, run = noise(700, 90, 3), Pipeline.window
-    expected = joined(Upscaler(FAMILY, "cpu", 64), image, 2)
+    image, compute = noise(700, 90, 3), Pipeline.compute
+    expected = upscale(Upscaler(MODELS, "cpu", 64), image, 2)
 
-    def later(self, rows, columns):
+    def run_out_of_memory(self, rows, columns):
+        result = compute(self, rows, columns)
         if rows[0] > 500 and rows[1] - rows[0] > 70:
-            run(self, rows, columns)
             raise RuntimeError("not enough memory")
-        return run(self, rows, columns)
+        return result
 
-    monkeypatch.setattr(Pipeline, "window", later)
-    found = joined(Upscaler(FAMILY, "cpu", 64), streamed(image), 2)
-    assert np.abs(found.astype(int) - expected).max() <= 1
-
-
-def test_what_was_forgotten_is_not_shown_as_something_else():
-    decoded = streamed(noise(200, 5, 3))
-    decoded[100:120, 0:5]
-    decoded.forget(90)
-    assert decoded[90:95, 1:3].shape == (5, 2, 3)
-    with pytest.raises(IndexError, match="row 89 was forgotten"):
-        decoded[89:95, 1:3]
+    monkeypatch.setattr(Pipeline, "compute", run_out_of_memory)
+    result = upscale(Upscaler(MODELS, "cpu", 64), as_lazy(image), 2)
+    assert np.abs(result.astype(int) - expected).max() <= 1
 
 
-@pytest.mark.parametrize("kind", ["jpg", "png", "webp", "tif", "gif"])
-def test_a_file_streamed_is_the_file_read(tmp_path: Path, kind: str):
-    file = tmp_path / f"a.{kind}"
-    Image.open(ROOT / "examples" / "cat.png").convert("P" if kind == "gif" else "RGB").save(file)
-    whole, parts = read_picture(file), open_picture(file).pixels
-    height, width, channels = parts.shape
-    assert (whole.pixels.shape, whole.pixels.dtype) == ((height, width, channels), parts.dtype)
-    rows = [parts[first : min(first + 37, height), 0:width] for first in range(0, height, 37)]
-    assert np.array_equal(np.concatenate(rows), whole.pixels)
+def test_discarded_rows_cannot_be_read():
+    pixels = as_lazy(noise(200, 5, 3))
+    assert pixels[100:120, 0:5].shape == (20, 5, 3)
+    pixels.discard_before(90)
+    assert pixels[90:95, 1:3].shape == (5, 2, 3)
+    with pytest.raises(IndexError, match="row 89 was discarded"):
+        pixels[89:95, 1:3]
+
+
+@pytest.mark.parametrize("format", ["jpg", "png", "webp", "tif", "gif"])
+def test_windows_of_a_file_are_those_of_the_picture_read_at_once(tmp_path: Path, format: str):
+    file = tmp_path / f"a.{format}"
+    Image.open(ROOT / "examples" / "cat.png").convert("P" if format == "gif" else "RGB").save(file)
+    picture, pixels = read_picture(file), open_picture(file).pixels
+    height, width, _ = pixels.shape
+    assert (picture.pixels.shape, picture.pixels.dtype) == (pixels.shape, pixels.dtype)
+    windows = [pixels[start : min(start + 37, height), 0:width] for start in range(0, height, 37)]
+    assert np.array_equal(np.concatenate(windows), picture.pixels)
 
 
 def test_a_file_cut_short_is_refused_where_it_ends(tmp_path: Path):

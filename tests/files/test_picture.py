@@ -1,8 +1,9 @@
-"""Picture files and their pixels: written and read by caesr.picture, made and checked by Pillow and by hand."""
+"""Pixels of picture files: written and read by caesr.files, made and checked by Pillow and by hand."""
 
 import os
 import struct
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,11 @@ from PIL import Image
 
 from caesr.files.picture import ImageInfo, Picture, PictureError
 from caesr.files.read import inspect, read_picture
+from caesr.files.row_writer import png_chunk
 from caesr.files.write import write_picture
-from tests.pictures import FORMATS, chunk, noise, png, png_samples, profile, sentence, smooth
+from tests.pictures import FORMATS, check_message, decode_png16, make_png, make_profile, noise, smooth
 
-# --- what comes back ----------------------------------------------------------------------------
+# --- writing and reading ------------------------------------------------------------------------
 
 any_pixels = st.tuples(
     st.integers(1, 40), st.integers(1, 40), st.integers(1, 4), st.sampled_from([np.uint8, np.uint16])
@@ -34,16 +36,16 @@ def test_png_and_tiff_give_back_every_sample(tmp_path: Path, pixels: np.ndarray,
     np.testing.assert_array_equal(back.pixels, pixels)
     assert back.icc is None
     assert back.exif is None
-    facts = inspect(path)
-    assert (facts.height, facts.width) == pixels.shape[:2]
-    assert facts.depth == 8 * pixels.dtype.itemsize
+    info = inspect(path)
+    assert (info.height, info.width) == pixels.shape[:2]
+    assert info.depth == 8 * pixels.dtype.itemsize
     modes = ["greyscale", "greyscale with alpha", "colour", "colour with alpha"]
-    assert facts.mode == modes[pixels.shape[2] - 1]
+    assert info.mode == modes[pixels.shape[2] - 1]
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("format", FORMATS)
-def test_pillow_sees_what_was_written(tmp_path: Path, format: str, channels: int):
+def test_pillow_reads_what_was_written(tmp_path: Path, format: str, channels: int):
     pixels = noise(23, 31, channels)
     if channels in (2, 4) and format == "jpg":
         pixels[..., -1] = 255
@@ -56,15 +58,16 @@ def test_pillow_sees_what_was_written(tmp_path: Path, format: str, channels: int
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_sixteen_bits_in_a_png_are_all_there(tmp_path: Path, channels: int):
+def test_all_sixteen_bits_are_in_a_png(tmp_path: Path, channels: int):
     pixels = noise(9, 7, channels, dtype=np.uint16)
-    np.testing.assert_array_equal(png_samples(write_picture(Picture(pixels), tmp_path / "deep.png")), pixels)
+    np.testing.assert_array_equal(decode_png16(write_picture(Picture(pixels), tmp_path / "deep.png")), pixels)
 
 
 def test_a_sixteen_bit_png_made_by_hand_is_read_exactly(tmp_path: Path):
     pixels = noise(5, 6, 3, dtype=np.uint16)
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
-    np.testing.assert_array_equal(read_picture(png(tmp_path / "p.png", 6, 5, 16, 2, rows)).pixels, pixels)
+    (tmp_path / "p.png").write_bytes(make_png(6, 5, zlib.compress(rows), depth=16))
+    np.testing.assert_array_equal(read_picture(tmp_path / "p.png").pixels, pixels)
 
 
 def test_sixteen_bits_are_rounded_to_eight_not_cut(tmp_path: Path):
@@ -74,7 +77,7 @@ def test_sixteen_bits_are_rounded_to_eight_not_cut(tmp_path: Path):
     np.testing.assert_array_equal(read_picture(path).pixels[..., :1], expected)
 
 
-def test_quality_is_heard(tmp_path: Path):
+def test_a_higher_quality_is_closer_and_larger(tmp_path: Path):
     pixels = smooth() ^ noise(48, 64, 3) // 16
     for format in ("jpg", "webp"):
         errors, sizes = [], []
@@ -107,25 +110,25 @@ def test_the_format_asked_for_comes_before_the_suffix(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["p.JPG", "p.jpeg", "p.TIFF", "x[page=1].tif", "p[1].png", "dätei näme.png"])
-def test_odd_names_are_only_names(tmp_path: Path, name: str):
+def test_characters_in_names_have_no_meaning(tmp_path: Path, name: str):
     assert read_picture(write_picture(Picture(smooth()), tmp_path / name)).pixels.shape == (48, 64, 3)
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
-def test_a_name_that_is_no_text_is_only_a_name(tmp_path: Path):
+def test_a_name_that_is_not_utf_8_is_read_and_written(tmp_path: Path):
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.png"))
     assert read_picture(write_picture(Picture(smooth()), path)).pixels.shape == (48, 64, 3)
 
 
-def test_a_file_that_changed_is_read_anew(tmp_path: Path):
+def test_a_file_that_changed_is_read_again(tmp_path: Path):
     path = write_picture(Picture(smooth()), tmp_path / "p.png")
     first = read_picture(path).pixels
     write_picture(Picture(255 - smooth()), path)
     np.testing.assert_array_equal(read_picture(path).pixels, 255 - first)
 
 
-def test_a_picture_can_be_written_over_itself(tmp_path: Path):
+def test_a_picture_can_overwrite_its_own_file(tmp_path: Path):
     path = write_picture(Picture(smooth()), tmp_path / "p.tif")
     write_picture(read_picture(path), path)
     np.testing.assert_array_equal(read_picture(path).pixels, smooth())
@@ -135,12 +138,12 @@ def test_a_picture_can_be_written_over_itself(tmp_path: Path):
     "pixels",
     [np.zeros((4, 4)), np.zeros((4, 4, 3)), np.zeros((4, 4, 5), np.uint8), np.zeros((0, 4, 3), np.uint8)],
 )
-def test_an_array_that_is_no_picture_makes_none(pixels: np.ndarray):
+def test_an_array_of_another_shape_or_dtype_is_no_picture(pixels: np.ndarray):
     with pytest.raises(ValueError, match=r"uint8 or uint16: \("):
         Picture(pixels)
 
 
-def test_a_view_of_an_array_is_written_as_it_looks(tmp_path: Path):
+def test_a_view_of_an_array_is_written_as_its_values(tmp_path: Path):
     flipped = smooth()[::-1, ::-2]
     np.testing.assert_array_equal(read_picture(write_picture(Picture(flipped), tmp_path / "p.png")).pixels, flipped)
 
@@ -149,11 +152,12 @@ def test_a_view_of_an_array_is_written_as_it_looks(tmp_path: Path):
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4])
-def test_few_bits_of_grey_become_eight(tmp_path: Path, bits: int):
+def test_one_two_or_four_bits_of_grey_become_eight(tmp_path: Path, bits: int):
     values = np.arange(16) % (1 << bits)  # 16 pixels in two rows
     packed = np.packbits((values[:, None] >> np.arange(bits)[::-1]) & 1).reshape(2, -1)
     rows = b"".join(b"\0" + row.tobytes() for row in packed)
-    path = png(tmp_path / "few.png", 8, 2, bits, 0, rows)
+    path = tmp_path / "few.png"
+    path.write_bytes(make_png(8, 2, zlib.compress(rows), depth=bits, colour_type=0))
     expected = (values * 255 // ((1 << bits) - 1)).reshape(2, 8, 1)
     np.testing.assert_array_equal(read_picture(path).pixels, expected)
     assert inspect(path) == ImageInfo(8, 2, "greyscale", 8, "png", None, 1)
@@ -181,18 +185,19 @@ def test_a_palette_becomes_colour_and_its_clear_entry_alpha(tmp_path: Path):
 def test_one_transparent_colour_becomes_alpha(tmp_path: Path, deep: bool):
     pixels = np.array([[[1, 2, 3], [1, 2, 4]]], np.uint16)
     row = pixels.astype(">u2" if deep else np.uint8).tobytes()
-    path = png(tmp_path / "p.png", 2, 1, 16 if deep else 8, 2, b"\0" + row,
-               extra=chunk(b"tRNS", struct.pack(">3H", 1, 2, 3)))  # fmt: skip
-    most = 65535 if deep else 255
-    np.testing.assert_array_equal(read_picture(path).pixels, [[[1, 2, 3, 0], [1, 2, 4, most]]])
+    transparent = png_chunk(b"tRNS", struct.pack(">3H", 1, 2, 3))
+    png = make_png(2, 1, zlib.compress(b"\0" + row), depth=16 if deep else 8, extra=transparent)
+    (tmp_path / "p.png").write_bytes(png)
+    opaque = 65535 if deep else 255
+    np.testing.assert_array_equal(read_picture(tmp_path / "p.png").pixels, [[[1, 2, 3, 0], [1, 2, 4, opaque]]])
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [2, 4])
-def test_what_is_transparent_is_laid_on_white_in_a_jpeg(tmp_path: Path, dtype: type, channels: int):
-    most = np.iinfo(dtype).max
-    pixels = np.full((16, 48, channels), most // 4, dtype)
-    pixels[:, :16, -1], pixels[:, 16:32, -1], pixels[:, 32:, -1] = 0, most // 2, most
+def test_transparent_pixels_are_laid_on_white_in_a_jpeg(tmp_path: Path, dtype: type, channels: int):
+    white = np.iinfo(dtype).max
+    pixels = np.full((16, 48, channels), white // 4, dtype)
+    pixels[:, :16, -1], pixels[:, 16:32, -1], pixels[:, 32:, -1] = 0, white // 2, white
     seen = read_picture(write_picture(Picture(pixels), tmp_path / "flat.jpg", quality=100)).pixels.astype(int)
     assert seen.shape[2] == channels - 1
     for columns, value in ((slice(0, 16), 255), (slice(16, 32), 159), (slice(32, 48), 63.75)):
@@ -203,9 +208,9 @@ def test_a_cmyk_picture_becomes_srgb_and_loses_its_profile(tmp_path: Path):
     cmyk = np.zeros((16, 32, 4), np.uint8)
     cmyk[:, 16:, 1:3] = 255  # white paper on the left; magenta and yellow, which is red, on the right
     for name in ("p.jpg", "p.tif"):
-        Image.fromarray(cmyk, "CMYK").save(tmp_path / name, icc_profile=profile(), quality=100)
-        facts, seen = inspect(tmp_path / name), read_picture(tmp_path / name)
-        assert facts.mode == "colour"
+        Image.fromarray(cmyk, "CMYK").save(tmp_path / name, icc_profile=make_profile(), quality=100)
+        seen = read_picture(tmp_path / name)
+        assert inspect(tmp_path / name).mode == "colour"
         assert seen.icc is None
         left, right = seen.pixels[8, 4].astype(int), seen.pixels[8, 28].astype(int)
         assert left.min() > 240
@@ -214,7 +219,7 @@ def test_a_cmyk_picture_becomes_srgb_and_loses_its_profile(tmp_path: Path):
 
 
 def test_cmyk_is_read_through_the_profile_of_the_file(tmp_path: Path):
-    """A profile for print with its tables turned round makes white paper dark."""
+    """A profile for print whose tables are inverted makes white paper dark."""
     icc = bytearray(pyvips.Image.profile_load("cmyk"))
     for at in range(132, 132 + 12 * struct.unpack_from(">I", icc, 128)[0], 12):
         tag, start, size = struct.unpack_from(">4sII", icc, at)
@@ -223,9 +228,9 @@ def test_cmyk_is_read_through_the_profile_of_the_file(tmp_path: Path):
             icc[middle] = bytes(255 - value for value in icc[middle])
     paper = Image.fromarray(np.zeros((8, 8, 4), np.uint8), "CMYK")
     paper.save(tmp_path / "usual.tif")
-    paper.save(tmp_path / "turned.tif", icc_profile=bytes(icc))
-    usual, turned = read_picture(tmp_path / "usual.tif").pixels, read_picture(tmp_path / "turned.tif").pixels
-    assert np.abs(usual.astype(int) - turned).max() > 50
+    paper.save(tmp_path / "inverted.tif", icc_profile=bytes(icc))
+    usual, inverted = read_picture(tmp_path / "usual.tif").pixels, read_picture(tmp_path / "inverted.tif").pixels
+    assert np.abs(usual.astype(int) - inverted).max() > 50
 
 
 def test_sixteen_bit_lab_becomes_srgb(tmp_path: Path):
@@ -242,18 +247,18 @@ def test_other_numbers_than_8_or_16_bits_are_refused(tmp_path: Path, dtype: type
     Image.fromarray(np.ones((4, 4), dtype)).save(tmp_path / "numbers.tif")
     with pytest.raises(PictureError, match="8 or 16 bits each") as error:
         read_picture(tmp_path / "numbers.tif")
-    sentence(error, "numbers.tif")
+    check_message(error, "numbers.tif")
 
 
 def test_five_channels_are_refused(tmp_path: Path):
     pyvips.Image.new_from_array(noise(4, 4, 5)).tiffsave(str(tmp_path / "five.tif"))
     with pytest.raises(PictureError, match="5 channels") as error:
         inspect(tmp_path / "five.tif")
-    sentence(error, "five.tif")
+    check_message(error, "five.tif")
 
 
 @pytest.mark.parametrize("format", ["webp", "png", "tif"])
-def test_of_many_pages_the_first_is_read_and_all_are_counted(tmp_path: Path, format: str):
+def test_the_first_of_many_pages_is_read_and_all_are_counted(tmp_path: Path, format: str):
     frames = [Image.fromarray(noise(8, 9, 3, seed=seed)) for seed in range(3)]
     path = tmp_path / f"many.{format}"
     frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)

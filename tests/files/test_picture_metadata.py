@@ -1,4 +1,4 @@
-"""Picture files and what travels with the pixels: orientation, colour profile, EXIF, density."""
+"""Metadata of picture files: orientation, colour profile, EXIF, density."""
 
 import struct
 import tracemalloc
@@ -12,16 +12,16 @@ from caesr.files import write
 from caesr.files.picture import Picture, PictureError
 from caesr.files.read import inspect, read_picture
 from caesr.files.write import write_picture
-from tests.pictures import EXIF, FORMATS, GPS, LENS, MAKE, ORIENTATION, TAKEN, noise, photo_exif, profile, smooth
+from tests.pictures import EXIF, FORMATS, GPS, LENS, MAKE, ORIENTATION, TAKEN, make_exif, make_profile, noise, smooth
 
 # --- orientation --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_picture_taken_sideways_is_upright_and_says_so(tmp_path: Path, format: str, orientation: int):
+def test_a_picture_taken_sideways_is_read_upright_and_its_exif_says_so(tmp_path: Path, format: str, orientation: int):
     upright = smooth()
-    stored = {  # how a camera stores what is seen upright, by the definition of the tag
+    stored = {  # by a camera, according to the definition of the tag
         1: upright,
         2: upright[:, ::-1],
         3: upright[::-1, ::-1],
@@ -35,7 +35,7 @@ def test_a_picture_taken_sideways_is_upright_and_says_so(tmp_path: Path, format:
     options = {"quality": 100, "subsampling": 0} if format == "jpg" else {"lossless": True}
     options = {} if format == "tif" else options
     image = Image.fromarray(np.ascontiguousarray(stored))
-    image.save(path, exif=photo_exif(orientation).tobytes(), **options)
+    image.save(path, exif=make_exif(orientation).tobytes(), **options)
 
     assert (inspect(path).width, inspect(path).height) == (64, 48)
     seen = read_picture(path)
@@ -53,9 +53,9 @@ def test_a_picture_taken_sideways_is_upright_and_says_so(tmp_path: Path, format:
 
 @pytest.mark.parametrize("source", FORMATS)
 @pytest.mark.parametrize("target", FORMATS)
-def test_the_profile_travels_and_the_colours_stay(tmp_path: Path, source: str, target: str):
+def test_the_profile_is_kept_and_the_colours_are_not_converted(tmp_path: Path, source: str, target: str):
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    for icc, name in ((profile(), "Wide Gamut Test"), (srgb, "sRGB built-in")):
+    for icc, name in ((make_profile(), "Wide Gamut Test"), (srgb, "sRGB built-in")):
         path = tmp_path / f"from.{source}"
         Image.fromarray(smooth()).save(path, icc_profile=icc, quality=100)
         assert inspect(path).profile == name
@@ -68,31 +68,33 @@ def test_the_profile_travels_and_the_colours_stay(tmp_path: Path, source: str, t
 
 
 @pytest.mark.parametrize("format", ["jpg", "png", "tif"])
-def test_a_grey_profile_stays_with_a_grey_picture(tmp_path: Path, format: str):
-    icc = profile("GRAY", "Grey Test")
+def test_a_grey_profile_is_kept_with_a_grey_picture(tmp_path: Path, format: str):
+    icc = make_profile("GRAY", "Grey Test")
     path = write_picture(Picture(noise(8, 8, 1), icc=icc), tmp_path / f"grey.{format}")
     assert read_picture(path).icc == icc
     assert inspect(path).profile == "Grey Test"
 
 
-def test_webp_has_no_grey_so_its_profile_is_applied(tmp_path: Path):
+def test_a_grey_profile_is_applied_in_webp_which_has_no_grey(tmp_path: Path):
     pixels = np.full((8, 8, 1), 100, np.uint8)
-    seen = read_picture(write_picture(Picture(pixels, icc=profile("GRAY")), tmp_path / "grey.webp", quality=100))
+    seen = read_picture(write_picture(Picture(pixels, icc=make_profile("GRAY")), tmp_path / "grey.webp", quality=100))
     assert seen.icc is not None
     assert seen.icc[16:20] == b"RGB "
     linear = (100 / 255) ** (0x0233 / 256)  # the curve of the profile, then that of sRGB
     assert np.abs(seen.pixels.astype(int) - 255 * (1.055 * linear ** (1 / 2.4) - 0.055)).max() <= 2
 
 
-def test_what_follows_the_end_of_a_profile_is_cut_off(tmp_path: Path):
-    Image.fromarray(smooth()).save(tmp_path / "p.jpg", icc_profile=profile() + b"\0" * 52)
-    assert read_picture(tmp_path / "p.jpg").icc == profile()
+def test_bytes_after_the_end_of_a_profile_are_removed(tmp_path: Path):
+    Image.fromarray(smooth()).save(tmp_path / "p.jpg", icc_profile=make_profile() + b"\0" * 52)
+    assert read_picture(tmp_path / "p.jpg").icc == make_profile()
     for format in FORMATS:
-        path = write_picture(Picture(smooth(), icc=profile() + b"\0" * 52), tmp_path / f"p.{format}")
-        assert read_picture(path).icc == profile()
+        path = write_picture(Picture(smooth(), icc=make_profile() + b"\0" * 52), tmp_path / f"p.{format}")
+        assert read_picture(path).icc == make_profile()
 
 
-@pytest.mark.parametrize("icc", [profile("GRAY"), profile()[:300], b"no profile at all", b""])
+@pytest.mark.parametrize(
+    "icc", [make_profile("GRAY"), make_profile()[:300], b"\0\0\0\7" + make_profile()[4:], b"no profile at all", b""]
+)
 def test_a_profile_that_does_not_fit_is_left_out(tmp_path: Path, icc: bytes):
     for format in FORMATS:
         path = write_picture(Picture(smooth(), icc=icc), tmp_path / f"p.{format}")
@@ -103,15 +105,15 @@ def test_a_profile_that_does_not_fit_is_left_out(tmp_path: Path, icc: bytes):
 
 
 @pytest.mark.parametrize("target", FORMATS)
-def test_without_metadata_only_the_profile_is_left(tmp_path: Path, target: str):
-    Image.fromarray(smooth()).save(tmp_path / "from.jpg", exif=photo_exif().tobytes(), icc_profile=profile())
+def test_without_metadata_only_the_profile_is_kept(tmp_path: Path, target: str):
+    Image.fromarray(smooth()).save(tmp_path / "from.jpg", exif=make_exif().tobytes(), icc_profile=make_profile())
     path = write_picture(read_picture(tmp_path / "from.jpg"), tmp_path / f"to.{target}", metadata="none")
     with Image.open(path) as image:
         assert not {MAKE, EXIF, GPS} & set(image.getexif())
-    assert read_picture(path).icc == profile()
+    assert read_picture(path).icc == make_profile()
 
 
-def test_a_kind_of_metadata_that_is_not_known_is_refused(tmp_path: Path):
+def test_an_unknown_choice_of_metadata_is_refused(tmp_path: Path):
     with pytest.raises(PictureError, match="no location, all, none"):
         write_picture(Picture(smooth()), tmp_path / "out.png", metadata="most")
     assert not list(tmp_path.iterdir())
@@ -120,15 +122,15 @@ def test_a_kind_of_metadata_that_is_not_known_is_refused(tmp_path: Path):
 @pytest.mark.parametrize("source", FORMATS)
 @pytest.mark.parametrize("target", FORMATS)
 @pytest.mark.parametrize("metadata", ["no location", "all"])
-def test_exif_travels_and_the_location_only_if_wanted(tmp_path: Path, source: str, target: str, metadata: str):
+def test_exif_is_kept_and_the_location_only_with_all(tmp_path: Path, source: str, target: str, metadata: str):
     path = tmp_path / f"from.{source}"
-    Image.fromarray(smooth()).save(path, exif=photo_exif().tobytes())
-    enlarged = Picture(np.repeat(read_picture(path).pixels, 2, axis=1), exif=read_picture(path).exif)
-    path = write_picture(enlarged, tmp_path / f"to.{target}", metadata=metadata)
+    Image.fromarray(smooth()).save(path, exif=make_exif().tobytes())
+    wider = Picture(np.repeat(read_picture(path).pixels, 2, axis=1), exif=read_picture(path).exif)
+    path = write_picture(wider, tmp_path / f"to.{target}", metadata=metadata)
     with Image.open(path) as image:
         exif = image.getexif()
         details, place = exif.get_ifd(EXIF), exif.get_ifd(GPS)
-        np.asarray(image)  # and it decodes
+        np.asarray(image)  # decodes it
     assert exif[MAKE] == "Camera Works"
     assert details[TAKEN] == "2024:05:06 07:08:09"
     assert details[LENS] == "50mm f/1.8"
@@ -141,7 +143,7 @@ def test_exif_travels_and_the_location_only_if_wanted(tmp_path: Path, source: st
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_exif_keeps_every_byte_of_a_text_in_any_order_of_bytes(tmp_path: Path, order: str):
+def test_exif_keeps_every_byte_of_a_text_in_both_byte_orders(tmp_path: Path, order: str):
     owner = "© Jürgen Müller".encode()
     entries = [(0x010F, 2, 7, b"Camera\0"), (0x8298, 2, len(owner) + 1, owner + b"\0"), (0x0112, 3, 1, 6)]
     at, head, values = 10 + 12 * len(entries) + 4, b"", b""
@@ -162,8 +164,8 @@ def test_exif_keeps_every_byte_of_a_text_in_any_order_of_bytes(tmp_path: Path, o
             assert image.getexif()[0x010F] == "Camera"
 
 
-def test_no_byte_of_the_location_is_left(tmp_path: Path):
-    exif = photo_exif()
+def test_no_byte_of_the_location_is_kept(tmp_path: Path):
+    exif = make_exif()
     exif.get_ifd(GPS)[29] = "1999:12:31"
     Image.fromarray(smooth()).save(tmp_path / "from.jpg", exif=exif)
     assert b"1999:12:31" in (tmp_path / "from.jpg").read_bytes()
@@ -181,7 +183,7 @@ def test_a_picture_without_exif_gets_none(tmp_path: Path, format: str):
 
 
 @pytest.mark.parametrize("exif", [b"", b"Exif\0\0", b"Exif\0\0MM\0*\0\0\xff\xff", bytes(range(99)), b"II*\0"])
-def test_broken_exif_does_not_cost_the_picture(tmp_path: Path, exif: bytes):
+def test_a_picture_with_broken_exif_is_read_and_written(tmp_path: Path, exif: bytes):
     np.testing.assert_array_equal(
         read_picture(write_picture(Picture(smooth(), exif=exif), tmp_path / "p.tif")).pixels, smooth()
     )
@@ -207,11 +209,11 @@ def test_tags_that_all_claim_the_whole_file_do_not_fill_the_memory(tmp_path: Pat
     tracemalloc.stop()
 
 
-def test_a_big_tiff_is_whole_even_without_exif(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_big_tiff_is_written_without_exif(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(write, "CLASSIC_TIFF_BYTES", 100)
-    path = write_picture(Picture(smooth(), exif=photo_exif().tobytes(), icc=profile()), tmp_path / "big.tif")
+    path = write_picture(Picture(smooth(), exif=make_exif().tobytes(), icc=make_profile()), tmp_path / "big.tif")
     assert path.read_bytes()[:4] == b"II+\0"
-    assert read_picture(path).icc == profile()
+    assert read_picture(path).icc == make_profile()
     np.testing.assert_array_equal(read_picture(path).pixels, smooth())
 
 

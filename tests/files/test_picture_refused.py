@@ -1,9 +1,10 @@
-"""Picture files that are refused, and places that cannot be written to."""
+"""Picture files that cannot be read, and paths that cannot be written to."""
 
 import os
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,13 @@ import pytest
 import pyvips
 from PIL import Image
 
-from caesr.files import tiff, write
+from caesr.files import tiff
 from caesr.files.picture import Picture, PictureError
 from caesr.files.read import inspect, read_picture
 from caesr.files.write import write_picture
-from tests.pictures import FORMATS, noise, photo_exif, png, sentence, smooth
+from tests.pictures import FORMATS, check_message, make_exif, make_png, noise, smooth
 
-# --- what is refused ----------------------------------------------------------------------------
+# --- reading ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -29,7 +30,7 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, format: str, part: float):
     (tmp_path / f"cut.{format}").write_bytes(data[: int(len(data) * part)])
     with pytest.raises(PictureError) as error:
         read_picture(tmp_path / f"cut.{format}")
-    sentence(error, f"cut.{format}")
+    check_message(error, f"cut.{format}")
 
 
 def test_a_progressive_jpeg_cut_short_is_refused(tmp_path: Path):
@@ -48,7 +49,7 @@ def test_a_damaged_png_is_refused(tmp_path: Path):
         read_picture(tmp_path / "p.png")
 
 
-STRANGERS = {
+NO_PICTURES = {
     "empty.jpg": b"",
     "notes.png": b"dear diary, this is not a picture",
     "drawing.svg": b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
@@ -66,57 +67,58 @@ STRANGERS = {
 }
 
 
-@pytest.mark.parametrize("name", STRANGERS)
-def test_what_is_no_picture_is_refused_in_one_sentence(tmp_path: Path, name: str):
-    (tmp_path / name).write_bytes(STRANGERS[name])
-    for look in (inspect, read_picture):
+@pytest.mark.parametrize("name", NO_PICTURES)
+def test_other_files_are_refused(tmp_path: Path, name: str):
+    (tmp_path / name).write_bytes(NO_PICTURES[name])
+    for read in (inspect, read_picture):
         with pytest.raises(PictureError) as error:
-            look(tmp_path / name)
-        sentence(error, name)
+            read(tmp_path / name)
+        check_message(error, name)
 
 
-def test_a_folder_or_nothing_at_all_is_refused(tmp_path: Path):
+def test_a_folder_and_a_missing_file_are_refused(tmp_path: Path):
     with pytest.raises(PictureError, match="is a folder"):
         read_picture(tmp_path)
     with pytest.raises(PictureError, match="no file") as error:
         read_picture(tmp_path / "missing.jpg")
-    sentence(error, "missing.jpg")
+    check_message(error, "missing.jpg")
     with pytest.raises(PictureError):
         read_picture("nul\0byte.jpg")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes with names")
-def test_a_pipe_does_not_hold_the_reader_up(tmp_path: Path):
+def test_a_pipe_is_refused_without_waiting(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe.jpg")
     with pytest.raises(PictureError):
         read_picture(tmp_path / "pipe.jpg")
 
 
-def test_the_thumbnail_of_a_raw_photograph_is_not_taken_for_it(tmp_path: Path):
+def test_the_thumbnail_of_a_raw_photograph_is_not_read_instead(tmp_path: Path):
     Image.fromarray(smooth()).save(tmp_path / "raw.dng", format="TIFF", tiffinfo={254: 1})
     with pytest.raises(PictureError, match="raw photograph") as error:
         read_picture(tmp_path / "raw.dng")
-    sentence(error, "raw.dng")
+    check_message(error, "raw.dng")
 
 
 def test_a_header_that_claims_far_too_much_is_refused_at_once(tmp_path: Path):
-    path = png(tmp_path / "bomb.png", 60000, 60000, 8, 2, b"\0" * 1000)
+    path = tmp_path / "bomb.png"
+    path.write_bytes(make_png(60000, 60000, zlib.compress(bytes(1000))))
     assert inspect(path).width == 60000
     start = time.perf_counter()
     with pytest.raises(PictureError, match="60000 x 60000 pixels, over the limit of 100 mega") as error:
         read_picture(path)
     assert time.perf_counter() - start < 1
-    sentence(error, "bomb.png")
+    check_message(error, "bomb.png")
 
 
 def test_a_header_with_impossible_numbers_is_refused(tmp_path: Path):
     for size in (0, 2**31 - 1, 2**32 - 1):
-        path = png(tmp_path / "odd.png", size, size, 8, 2, b"\0")
+        (tmp_path / "odd.png").write_bytes(make_png(size, size, zlib.compress(b"\0")))
         with pytest.raises(PictureError):
-            inspect(path)
+            inspect(tmp_path / "odd.png")
 
 
-def test_the_limit_is_the_callers_then_the_environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_limit_is_that_of_the_argument_then_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = write_picture(Picture(smooth()), tmp_path / "p.png")
     assert read_picture(path, max_pixels=48 * 64).pixels.shape == (48, 64, 3)
     with pytest.raises(PictureError, match="limit"):
@@ -130,11 +132,11 @@ def test_the_limit_is_the_callers_then_the_environments(tmp_path: Path, monkeypa
         read_picture(path)
 
 
-def test_broken_files_leave_nothing_on_the_screen(tmp_path: Path):
+def test_damaged_files_print_nothing(tmp_path: Path):
     for format in FORMATS:
         data = write_picture(Picture(noise(40, 40, 3)), tmp_path / f"p.{format}").read_bytes()
         (tmp_path / f"p.{format}").write_bytes(data[: len(data) // 2])
-    (tmp_path / "loop.tif").write_bytes(STRANGERS["loop.tif"])
+    (tmp_path / "loop.tif").write_bytes(NO_PICTURES["loop.tif"])
     code = (
         "import sys\nfrom caesr.files.picture import PictureError\nfrom caesr.files.read import read_picture\n"
         "for path in sys.argv[1:]:\n    try: read_picture(path)\n    except PictureError: print('refused')\n"
@@ -145,16 +147,16 @@ def test_broken_files_leave_nothing_on_the_screen(tmp_path: Path):
     assert done.stderr == ""
 
 
-# --- writing safely -----------------------------------------------------------------------------
+# --- writing ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("format", "longest"), [("webp", 16383), ("jpg", 65500)])
-def test_a_side_too_long_for_the_format_is_said_before(tmp_path: Path, format: str, longest: int):
+def test_a_side_too_long_for_the_format_is_refused(tmp_path: Path, format: str, longest: int):
     fits, beyond = np.zeros((1, longest, 3), np.uint8), np.zeros((longest + 1, 1, 3), np.uint8)
     assert inspect(write_picture(Picture(fits), tmp_path / f"fits.{format}")).width == longest
     with pytest.raises(PictureError, match="PNG or TIFF") as error:
         write_picture(Picture(beyond), tmp_path / f"beyond.{format}")
-    sentence(error, f"beyond.{format}")
+    check_message(error, f"beyond.{format}")
     assert not (tmp_path / f"beyond.{format}").exists()
     for other in ("png", "tif"):
         assert inspect(write_picture(Picture(beyond), tmp_path / f"beyond.{other}")).height == longest + 1
@@ -164,19 +166,19 @@ def test_a_side_too_long_for_the_format_is_said_before(tmp_path: Path, format: s
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str):
     path = tmp_path / "kept.tif"
     path.write_bytes(b"what was there before")
-    new = Picture(smooth(), exif=photo_exif().tobytes())
+    new = Picture(smooth(), exif=make_exif().tobytes())
 
     def fail(*_: object) -> None:
         raise KeyboardInterrupt if moment == "stopped by hand" else OSError(28, "No space left on device")
 
-    def half(image: pyvips.Image, target: Path, *_: object) -> None:
-        target.write_bytes(b"half a picture")
+    def write_half(image: pyvips.Image, target: bytes, **_: object) -> None:
+        Path(os.fsdecode(target)).write_bytes(b"half a picture")
         raise pyvips.Error("unable to write")
 
     if moment == "encoding":
-        monkeypatch.setattr(write, "_save", half)
+        monkeypatch.setattr(pyvips.Image, "tiffsave", write_half, raising=False)
     elif moment == "EXIF":
-        monkeypatch.setattr(tiff, "add", fail)
+        monkeypatch.setattr(tiff, "add_exif", fail)
     elif moment == "renaming":
         monkeypatch.setattr(Path, "replace", fail)
     else:
@@ -185,7 +187,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypa
         write_picture(new, path)
     monkeypatch.undo()
     if moment != "stopped by hand":
-        sentence(error, "kept.tif")
+        check_message(error, "kept.tif")
     assert path.read_bytes() == b"what was there before"
     assert list(tmp_path.iterdir()) == [path]
     write_picture(new, path)
@@ -193,10 +195,11 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypa
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path):
-    """A limit on the size of files stands for the disk, in a process of its own."""
+def test_a_full_disk_is_reported_and_leaves_no_file(tmp_path: Path):
+    """A limit on the size of files takes the place of the disk, in a process of its own."""
     code = (
-        "import resource, signal, sys, numpy as np\nfrom caesr.files.picture import Picture\nfrom caesr.files.write import write_picture\n"
+        "import resource, signal, sys, numpy as np\n"
+        "from caesr.files.picture import Picture\nfrom caesr.files.write import write_picture\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
         "pixels = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)\n"
@@ -211,7 +214,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_places_that_cannot_be_written_to_are_said(tmp_path: Path):
+def test_paths_that_cannot_be_written_to_are_reported(tmp_path: Path):
     with pytest.raises(PictureError, match=r"nowhere.*No such file"):
         write_picture(Picture(smooth()), tmp_path / "nowhere" / "p.png")
     (tmp_path / "folder.png").mkdir()

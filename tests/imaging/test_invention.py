@@ -1,14 +1,14 @@
-"""What was invented: seen where it is, measured, and taken back when asked."""
+"""Maps of contradictions and inventions: in the right place, of the right size."""
 
 import numpy as np
 import pytest
 
 from caesr.imaging.arrays import to_tensors
-from caesr.imaging.invention import contradiction, heat, invention
+from caesr.imaging.invention import contradiction, heat_map, invention
 from caesr.imaging.resize import resize_image
 
 
-def test_a_bicubic_enlargement_hardly_contradicts_its_input_and_a_painted_spot_does_where_it_is(photograph):
+def test_bicubic_upscaling_hardly_contradicts_its_input_and_a_painted_spot_does_where_it_is(photograph):
     source = photograph[:64, :96]
     result = resize_image(source, 3)
     where, decibels = contradiction(result, source)
@@ -33,10 +33,10 @@ def test_equal_pictures_have_nothing_invented_and_a_changed_quarter_is_a_quarter
     assert where[0, 0] == pytest.approx(100 / 255, abs=1e-6)
 
 
-def test_the_map_glows_where_it_says_and_is_grey_elsewhere(photograph):
+def test_the_heat_map_is_white_where_the_map_is_full_and_grey_elsewhere(photograph):
     where = np.zeros((75, 113), np.float32)
     where[:, :30] = 1
-    picture = heat(photograph, where)
+    picture = heat_map(photograph, where)
     assert picture.shape == photograph.shape
     assert picture.dtype == np.uint8
     assert (picture[:, :50] == 255).all()

@@ -1,123 +1,134 @@
 """The Ray engine: a worker may be killed at any time, and the results are those of one machine all the same."""
 
-import csv
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from caesr import Upscaler
 from caesr.cli import main
-from caesr.jobs.bulk import enlarge_all, settings
-from caesr.jobs.runner import Engine, Job, Outcome, Report, Wish, here
-from caesr.model.family import load_family
-from tests.conftest import ROOT
+from caesr.jobs.batch import Batch, run_batch, weights_digest
+from caesr.jobs.report import Job, Report, Status
+from caesr.jobs.runner import Engine, local_engine
+from caesr.options import OutputOptions, UpscaleOptions
+from tests.jobs.command import contents, picture
+from tests.jobs.command import report as rows
 
 ray = pytest.importorskip("ray", reason="LEFT OUT: Ray is not installed (pip install 'caesr[scale]').")
-from caesr.jobs import ray_cluster as cluster  # noqa: E402
+from caesr.jobs import ray_cluster  # noqa: E402
+
+pytestmark = pytest.mark.slow
 
 PICTURES = 12
-WISH = Wish(2)
+OPTIONS = UpscaleOptions(scale=2, device="cpu")
+PNG = OutputOptions()
 
 
 @pytest.fixture(scope="module", autouse=True)
 def two_workers() -> Iterator[None]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=cluster.SHELF)
+    memory = ray_cluster.OBJECT_STORE_BYTES
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=memory)
     yield
     ray.shutdown()
 
 
 @pytest.fixture(scope="module")
 def upscaler() -> Upscaler:
-    return Upscaler(load_family("lite"), "cpu", tile=512)
+    return Upscaler.from_options(OPTIONS)
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Some in a sub-folder, all different."""
+    """Return a folder of pictures, half of them in a sub-folder, all different."""
     folder = tmp_path_factory.mktemp("pictures")
-    (folder / "sub").mkdir()
-    cat = Image.open(ROOT / "examples/cat.png").convert("RGB")
-    for n in range(PICTURES):
-        cat.resize((40 + n, 36)).save(folder / ("sub" if n % 2 else "") / f"{n}.png")
+    for number in range(PICTURES):
+        picture(folder / ("sub" if number % 2 else "") / f"{number}.png", 40 + number, 36)
     return folder
 
 
-def run(engine: Engine, upscaler: Upscaler, pictures: Path, out: Path, **ways: object) -> Report:
-    made_by = settings(upscaler, WISH, "lite")
-    return enlarge_all(engine, [str(pictures)], str(out), WISH, made_by, say=lambda *_: None, **ways)
+def quiet(*_: object, **__: object) -> None:
+    """Say nothing."""
 
 
-def results(folder: Path) -> dict[str, bytes]:
-    files = (file for file in folder.rglob("*") if file.is_file())
-    found = {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
-    assert found.pop("manifest.jsonl")
-    assert found.pop("report.csv")
-    return found
+def run(engine: Engine, upscaler: Upscaler, pictures: Path, out: Path) -> Report:
+    """Upscale the pictures by an engine."""
+    report = Report()
+    batch = Batch([str(pictures)], str(out), OPTIONS, PNG, weights_digest(list(upscaler.models.values())))
+    run_batch(batch, engine, report, say=quiet)
+    return report
 
 
 def test_a_worker_is_killed_and_nothing_is_lost_or_done_twice(upscaler, pictures, tmp_path, capsys):
     said: list[str] = []
-    engine = cluster.engine(upscaler, WISH, "cpu", say=said.append)
+    engine = ray_cluster.ray_engine(upscaler, OPTIONS, PNG, say=said.append)
     killed: list[str] = []
 
-    def killing(jobs: Iterator[Job]) -> Iterator[Outcome]:
-        with closing(engine(jobs)) as outcomes:
-            for n, outcome in enumerate(outcomes):
-                if n == 2:  # this worker has begun its next picture
-                    os.kill(int(outcome.worker.split(":")[1]), signal.SIGKILL)
-                    killed.append(outcome.worker)
-                yield outcome
+    def killing(jobs: Iterable[Job]) -> Generator[Status]:
+        with closing(engine(jobs)) as statuses:
+            for number, status in enumerate(statuses):
+                if number == 2:  # this worker has begun its next picture
+                    os.kill(int(status.worker.split(":")[1]), signal.SIGKILL)
+                    killed.append(status.worker)
+                yield status
 
     report = run(killing, upscaler, pictures, tmp_path / "cluster")
     assert killed
     assert any("its worker ended" in line for line in said)
-    assert report.summary() == f"{PICTURES} enlarged, 0 failed"
+    assert report.summary() == f"{PICTURES} upscaled, 0 failed"
     lines = [json.loads(line) for line in (tmp_path / "cluster/manifest.jsonl").read_text().splitlines()]
-    names = sorted(line["name"] for line in lines if "name" in line)
+    done = [line for line in lines if "result" in line]
+    names = sorted(line["name"] for line in done)
     assert names == sorted(file.relative_to(pictures).as_posix() for file in pictures.rglob("*.png"))
-    assert len({line["worker"] for line in lines if "name" in line}) > 1
-    with (tmp_path / "cluster/report.csv").open(newline="") as file:
-        assert [row["name"] for row in csv.DictReader(file)] == names
+    assert len({line["worker"] for line in done}) > 1
+    assert list(rows(tmp_path / "cluster")) == names
 
-    run(here(upscaler, WISH, lambda *_, **__: None), upscaler, pictures, tmp_path / "alone")
-    assert results(tmp_path / "cluster") == results(tmp_path / "alone")
+    run(local_engine(upscaler, OPTIONS, PNG, quiet), upscaler, pictures, tmp_path / "alone")
+    assert contents(tmp_path / "cluster") == contents(tmp_path / "alone")
     command = ["batch", str(pictures), str(tmp_path / "alone"), "--engine", "ray", "--scale", "2", "--device", "cpu"]
-    assert main([*command, "--resume"]) == 0
-    assert f"0 enlarged, {PICTURES} there already" in capsys.readouterr().err  # one manifest for both
+    assert main(command) == 0
+    assert f"0 upscaled, {PICTURES} done already" in capsys.readouterr().err  # one manifest for both
 
 
-def test_a_picture_that_every_worker_dies_of_is_a_failure_and_stops_no_other(upscaler, pictures, tmp_path, monkeypatch):
-    class Deadly(cluster.Worker):
-        def enlarge(self, job: Job) -> Outcome:
-            if job.found.name == "4.png":
+def test_a_picture_over_which_every_worker_ends_is_a_failure_and_stops_no_other(
+    upscaler, pictures, tmp_path, monkeypatch
+):
+    class DeadlyWorker(ray_cluster.Worker):
+        def run(self, job: Job) -> Status:
+            if job.picture.name == "4.png":
                 os.kill(os.getpid(), signal.SIGKILL)
-            return super().enlarge(job)
+            return super().run(job)
 
-    monkeypatch.setattr(cluster, "Worker", Deadly)
-    engine = cluster.engine(upscaler, WISH, "cpu", cores=2, say=lambda *_: None)
+    monkeypatch.setattr(ray_cluster, "Worker", DeadlyWorker)
+    engine = ray_cluster.ray_engine(upscaler, OPTIONS, PNG, cores=2, say=quiet)
     report = run(engine, upscaler, pictures, tmp_path)
     assert report.written == PICTURES - 1
-    assert list(report.failed) == ["4.png"]
-    assert "workers ended over it" in report.failed["4.png"]
+    [(source, reason)] = report.failed.items()
+    assert source == str(pictures / "4.png")
+    assert "workers ended over it" in reason
+
+
+def test_a_failure_comes_back_as_a_sentence(upscaler, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.png").write_bytes(b"no picture")
+    report = run(ray_cluster.ray_engine(upscaler, OPTIONS, PNG, say=quiet), upscaler, tmp_path / "in", tmp_path / "out")
+    assert list(report.failed.values()) == ["a.png is not a JPEG, PNG, WebP, TIFF or GIF; save it as one of them."]
 
 
 def test_workers_that_never_start_are_said(upscaler, pictures, tmp_path, monkeypatch):
-    class Stillborn(cluster.Worker):
+    class StillbornWorker(ray_cluster.Worker):
         def __init__(self, *_: object):
             raise OSError("no such device")
 
-    monkeypatch.setattr(cluster, "Worker", Stillborn)
+    monkeypatch.setattr(ray_cluster, "Worker", StillbornWorker)
     with pytest.raises(RuntimeError, match="Workers cannot be started"):
-        run(cluster.engine(upscaler, WISH, "cpu"), upscaler, pictures, tmp_path)
+        run(ray_cluster.ray_engine(upscaler, OPTIONS, PNG), upscaler, pictures, tmp_path)
 
 
 def test_a_cluster_without_room_is_said_before_anything_is_done(upscaler):
     with pytest.raises(RuntimeError, match="no room"):
-        cluster.engine(upscaler, WISH, "cpu", cores=64)
+        ray_cluster.ray_engine(upscaler, OPTIONS, PNG, cores=64)

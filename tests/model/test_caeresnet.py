@@ -1,4 +1,4 @@
-"""The network: the article's to the letter, and what the zoo's family promises."""
+"""The network: the article's, layer for layer, and what the configs of the zoo promise."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from tests.conftest import small
 
 
 def article() -> nn.Module:
-    """The listing of the article, written out again, independent of the code under test."""
+    """Build the network of the article's listing, independently of the code under test."""
 
     class Block(nn.Module):
         def __init__(self, c: int):
@@ -35,7 +35,7 @@ def article() -> nn.Module:
     return net
 
 
-def test_with_nothing_said_it_is_the_articles_network_and_loads_its_weights_strictly():
+def test_by_default_it_is_the_articles_network_and_loads_its_weights_strictly():
     listing, ours = article(), CAEResNet(in_channels=3, out_channels=3)
     ours.load_state_dict(listing.state_dict())
     x = torch.randn(1, 3, 64, 64)
@@ -78,7 +78,7 @@ def test_the_receptive_field_is_what_the_gradient_shows(config):
     s, stride = net.config.scale, net.stride
     middle = -(-(net.halo + 8) // stride) * stride
     lefts, rights = [], []
-    for phase in range(stride * s):  # every place that an output pixel can have within the strides
+    for phase in range(stride * s):  # every position of an output pixel within the strides
         x = torch.rand(1, 3, 2 * middle + stride, 2 * middle + stride, dtype=torch.float64, requires_grad=True)
         net(x)[0, 0, middle * s + phase, middle * s + phase].backward()
         seen = x.grad.abs().sum(dim=(0, 1, 2)).nonzero().flatten() - (middle + phase // s)
@@ -99,7 +99,7 @@ def test_a_shift_by_the_stride_shifts_the_output_and_by_less_does_not_for_the_la
     assert not torch.allclose(whole[..., 2:][..., inner, inner], off[..., inner, inner], atol=1e-5)
 
 
-def test_the_fixed_convolution_enlarges_as_bicubic_does():
+def test_the_fixed_convolution_upscales_as_bicubic_does():
     x = torch.rand(2, 3, 24, 31, dtype=torch.float64)
     for scale in (2, 3, 4):
         ours = Bicubic(scale).double()(x)

@@ -1,4 +1,4 @@
-"""Checkpoints: what is saved comes back; what does not fit, or could do harm, is refused in words."""
+"""Checkpoints: what is saved is loaded again; what does not fit, or could do harm, is refused with a reason."""
 
 import json
 import pickle
@@ -9,9 +9,10 @@ import torch
 from safetensors.torch import save_file
 
 from caesr import CAEResNet
-load = CAEResNet.from_pretrained
 from tests.conftest import small
 from zoo.checkpoint_files import CheckpointError, read_facts
+
+load = CAEResNet.from_pretrained
 
 
 @pytest.fixture
@@ -21,12 +22,13 @@ def folder(tmp_path):
 
 
 def edit(folder, **changes):
+    """Change fields of config.json."""
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | changes))
 
 
 def test_a_saved_network_comes_back_the_same(folder):
-    loaded = CAEResNet.from_pretrained(folder)
+    loaded = load(folder)
     x = torch.rand(1, 3, 9, 12)
     assert torch.allclose(loaded(x), small(2)(x), atol=1e-6)
     assert loaded.config == small(2).config
@@ -72,7 +74,7 @@ def test_a_tensor_of_another_shape_or_type_is_refused(folder):
     ],
     ids=["empty", "a web page", "a pickle", "a zip", "an endless header", "zeros"],
 )
-def test_what_is_not_safetensors_is_refused_by_its_content(folder, content):
+def test_other_formats_than_safetensors_are_refused_by_their_content(folder, content):
     (folder / "model.safetensors").write_bytes(content)
     with pytest.raises(CheckpointError, match="not a safetensors file"):
         load(folder)
@@ -109,13 +111,13 @@ def test_a_network_of_24_gigabytes_is_refused_before_memory_is_taken(folder):
         ({"encoder_blocks": ["a", "b"]}, "config.json"),
     ],
 )
-def test_a_config_that_is_not_ours_is_refused_with_the_reason(folder, changes, why):
+def test_an_invalid_config_is_refused_with_the_reason(folder, changes, why):
     edit(folder, **changes)
     with pytest.raises(CheckpointError, match=why):
         load(folder)
 
 
-def test_a_folder_without_a_checkpoint_is_said(tmp_path):
+def test_a_folder_without_a_checkpoint_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match="no checkpoint"):
         load(tmp_path)
 
@@ -124,21 +126,21 @@ def test_a_folder_without_a_checkpoint_is_said(tmp_path):
     "changes",
     [{"widths": [8.5, 16]}, {"widths": [8, True]}, {"scale": 2.0}, {"global_residual": "yes"}, {"in_channels": 3.0}],
 )
-def test_a_number_that_is_not_whole_is_refused_before_a_layer_is_made_of_it(folder, changes):
+def test_a_number_that_is_not_an_integer_is_refused_before_a_layer_is_built(folder, changes):
     edit(folder, **changes)
     with pytest.raises(CheckpointError, match=f"{next(iter(changes))}=.* is out of bounds"):
         load(folder)
 
 
 @pytest.mark.parametrize("file", ["config.json", "model.safetensors"])
-def test_lists_in_lists_without_end_are_refused(folder, file):
+def test_deeply_nested_lists_are_refused(folder, file):
     text = b"[" * 100_000
     (folder / file).write_bytes(text if file == "config.json" else struct.pack("<Q", len(text)) + text)
     with pytest.raises(CheckpointError, match="recursion"):
         load(folder)
 
 
-def test_a_refusal_is_short_even_if_what_is_refused_is_not(folder):
+def test_the_message_is_short_even_if_the_value_is_long(folder):
     edit(folder, upsampling="x" * 100_000)
     with pytest.raises(CheckpointError) as error:
         load(folder)
@@ -146,7 +148,7 @@ def test_a_refusal_is_short_even_if_what_is_refused_is_not(folder):
 
 
 @pytest.mark.parametrize("facts", ["[1]", "no JSON", "[" * 100_000])
-def test_facts_that_are_not_ours_are_refused_in_words(folder, facts):
+def test_facts_that_are_not_json_are_refused_with_a_reason(folder, facts):
     save_file(dict(small(2).state_dict()), folder / "model.safetensors", metadata={"facts": facts})
-    with pytest.raises(CheckpointError, match="nothing legible"):
+    with pytest.raises(CheckpointError, match="cannot be read"):
         read_facts(folder)

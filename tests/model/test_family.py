@@ -1,4 +1,4 @@
-"""The texture dial: its ends are the two networks, the way between them is straight."""
+"""The texture dial: its ends are the two networks, and between them weights are interpolated linearly."""
 
 import pytest
 import torch
@@ -8,6 +8,7 @@ from tests.conftest import small
 
 
 def pair():
+    """Return two networks of one architecture with different weights."""
     faithful, texture = (small(4).to(memory_format=torch.channels_last) for _ in range(2))
     for p in texture.parameters():
         p.data += 0.01
@@ -34,6 +35,6 @@ def test_half_way_every_weight_is_the_mean_and_the_networks_stay_as_they_were():
 @pytest.mark.parametrize(
     ("other", "amount", "why"), [(2, 0.5, "same architecture"), (4, 1.2, "0 to 1"), (4, float("nan"), "0 to 1")]
 )
-def test_what_cannot_be_blended_is_refused_in_words(other, amount, why):
+def test_networks_that_cannot_be_blended_are_refused_with_a_reason(other, amount, why):
     with pytest.raises(ValueError, match=why):
         blend(small(4), small(other), amount)

@@ -10,17 +10,18 @@ from tests.conftest import ROOT
 
 THREADS = """
 import ctypes, sys, threading
-from caesr.page.memory import settle
+from caesr.page.memory import limit_heaps
 
-settle() if sys.argv[1] == "few" else None
+if sys.argv[1] == "limited":
+    limit_heaps()
 at_once = threading.Barrier(12)
 
-def work():
+def allocate():
     at_once.wait()
     held = [bytes(2000) for _ in range(2000)]
     at_once.wait()
 
-threads = [threading.Thread(target=work) for _ in range(12)]
+threads = [threading.Thread(target=allocate) for _ in range(12)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 libc = ctypes.CDLL(None)
@@ -33,9 +34,9 @@ libc.fflush(out)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="LEFT OUT: only glibc gives threads heaps of their own.")
 def test_threads_share_two_heaps_and_would_not_by_themselves():
-    def heaps(how: str) -> int:
-        command = [sys.executable, "-c", THREADS, how]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-        return done.stdout.count("<heap ")
+    def count_heaps(limit: str) -> int:
+        command = [sys.executable, "-c", THREADS, limit]
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+        return run.stdout.count("<heap ")
 
-    assert heaps("few") <= 2 < heaps("as it is")
+    assert count_heaps("limited") <= 2 < count_heaps("by default")

@@ -1,6 +1,6 @@
-"""ZeroGPU: the page enlarges in a process that is forked for it, and all is as it is elsewhere.
+"""ZeroGPU: the page computes in a process that is forked for it, and all is as it is elsewhere.
 
-The page's own functions run in a fresh interpreter, with or without the stand-in for `spaces`.
+The page's device runs in a fresh interpreter, with or without the stand-in for `spaces`.
 """
 
 import json
@@ -8,93 +8,120 @@ import os
 import subprocess
 import sys
 
-import numpy as np
-
-import zoo
-from caesr.page import device
+from caesr.options import UpscaleOptions
+from caesr.page.device import Device
+from caesr.page.zero_gpu import START_SECONDS, estimate_gpu_seconds
 from tests.conftest import ROOT
 
 SCRIPT = """
-import hashlib, json, os, sys
+import hashlib, json, os, sys, tempfile
 from pathlib import Path
-import app
-from caesr.jobs.runner import Wish
-from caesr.page import device
+from caesr.engine.pipeline import Pipeline
+from caesr.jobs.runner import reason
+from caesr.options import OutputOptions, UpscaleOptions
+from caesr.page.device import Device
+from zoo.messages import Message
 
-from caesr.page.tab_upscale import Done, work
-from caesr.page.settings import Settings
+device, cat, target = Device(), Path("examples/cat.png"), Path(tempfile.mkdtemp()) / "result.png"
 
-def run(file, scale, tile=64):
-    for done in work(str(file), Settings("lite", scale=scale, tile=tile, auto=False), None):
-        if isinstance(done, Done):
-            return [hashlib.sha256(file.read_bytes()).hexdigest() for file in (done.before, done.after)], done.status
+def steps(file, scale, tile):
+    return device.upscale(device.spec(UpscaleOptions(scale=scale, tile=tile)), file, target, OutputOptions())
 
-cat = Path("examples/cat.png")
+def digest(file, scale, tile=64):
+    for _ in steps(file, scale, tile):
+        pass
+    return hashlib.sha256(target.read_bytes()).hexdigest()
+
+def is_free():
+    device.queue.thread.submit(int).result()  # when the tile at hand has ended
+    return not device.queue.lock.locked()
 """
-ENLARGE = "print(json.dumps([run(cat, 3)[0], run(cat, 6)[0]]))"  # the second after this process has used torch
+UPSCALE = "results = digest(cat, 3), digest(cat, 6)\n"  # the second after this process has used torch
 
 
 def page(script: str, *, spaces: bool) -> object:
-    """What the script prints, read as JSON."""
+    """Run a script and return what it prints, read as JSON."""
     path = [str(ROOT), *([str(ROOT / "tests" / "stand_in")] if spaces else [])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path), "CUDA_VISIBLE_DEVICES": ""}
     command = [sys.executable, "-c", SCRIPT + script]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
 
 
-def test_an_enlargement_in_a_forked_process_is_that_of_this_one():
-    report = "\nprint(json.dumps([[c['yields'], c['process'].pid, os.getpid()] for c in device.spaces.calls]))"
-    elsewhere, calls = page("print('[');" + ENLARGE + "; print(',')" + report + "; print(']')", spaces=True)
-    assert elsewhere == page(ENLARGE, spaces=False)
-    assert [call[0] for call in calls] == [3 * 4, 5 * 8]  # a yield a tile
-    assert len({pid for call in calls for pid in call[1:]}) == 3
+def test_a_forked_process_makes_the_same_files_and_reads_no_network_again():
+    record_reads = """
+import app  # the whole page, which must not touch CUDA
+import spaces
+from caesr import CAEResNet
+
+log, read = target.with_name("reads"), CAEResNet.from_pretrained
+
+def recorded(folder):
+    with log.open("a") as stream:
+        print(os.getpid(), file=stream)
+    return read(folder)
+
+CAEResNet.from_pretrained = recorded
+"""
+    report = """
+calls = [[call["yields"], call["process"].pid] for call in spaces.calls]
+print(json.dumps([results, calls, os.getpid(), [int(pid) for pid in log.read_text().split()]]))
+"""
+    results, calls, parent, readers = page(record_reads + UPSCALE + report, spaces=True)
+    assert results == page(UPSCALE + "print(json.dumps(results))", spaces=False)
+    assert [yields for yields, _ in calls] == [3 * 4, 5 * 8]  # one for each tile
+    assert len({parent, *(process for _, process in calls)}) == 3
+    assert set(readers) == {parent}
 
 
 def test_cancelling_stops_the_process_and_the_next_one_gets_the_device():
     script = """
-running = device.enlarge(Settings(auto=False, tile=32).how(), cat, Path("never.png"), Wish(8))
-third = next(step for step in running if step.done == 3)
-process = device.spaces.calls[0]["process"]
-before = process.is_alive(), device.FREE.locked()
+import spaces
+running = steps(cat, 8, 32)
+third = next(event for event in running if event.done == 3)
+process = spaces.calls[0]["process"]
+before = process.is_alive(), device.queue.lock.locked()
 running.close()
-device.THREAD.submit(int).result()  # when what it is at has ended
-after = process.is_alive(), device.FREE.locked()
-print(json.dumps([third.done, third.total, before, after, run(cat, 2)[1][:9]]))
+after = is_free(), process.is_alive(), target.exists()
+digest(cat, 2)
+print(json.dumps([third.done, third.total, before, after, target.exists()]))
 """
-    done, total, before, after, status = page(script, spaces=True)
-    assert (before, after) == ([True, True], [False, False])
+    done, total, before, after, made = page(script, spaces=True)
     assert done == 3 < total
-    assert status == "452 × 300"
+    assert before == [True, True]
+    assert after == [True, False, False]
+    assert made
 
 
-def test_what_goes_wrong_there_is_said_in_the_same_words():
+def test_errors_of_the_forked_process_are_shown_in_the_same_words_and_can_be_translated():
     script = """
-def broken(*_):
-    raise RuntimeError("A kernel failed.")
+import spaces
 
-device.Upscaler._window = broken
-said = []
+def broken(*_):
+    raise RuntimeError(Message("Kernel {name} failed.", name="A"))
+
+Pipeline.compute = broken
+shown = []
 for file in (cat, Path("README.md")):
     try:
-        run(file, 4)
-    except app.gr.Error as error:
-        device.THREAD.submit(int).result()  # it is given back from there
-        said.append([error.message, device.FREE.locked(), len(device.spaces.calls)])
-print(json.dumps(said))
+        digest(file, 4)
+    except (RuntimeError, ValueError) as error:
+        shown.append([reason(error), reason(error).template, is_free(), len(spaces.calls)])
+print(json.dumps(shown))
 """
-    (kernel, *then), (no_picture, *later) = page(script, spaces=True)
-    assert kernel == "A kernel failed."
-    assert no_picture.startswith("README.md")
-    assert then == later == [False, 1]  # the device is free again; for what is no picture no process was forked
+    kernel, no_picture = page(script, spaces=True)
+    assert kernel == ["Kernel A failed.", "Kernel {name} failed.", True, 1]
+    assert no_picture[0].startswith("README.md")
+    assert no_picture[2:] == [True, 1]  # for what is no picture no process was forked
 
 
 def test_more_tiles_ask_for_more_time():
-    folders = tuple(zoo.fetch_family("lite"))
+    device = Device()
 
-    def ask(side: int, channels: int = 3, **how: object) -> float:
-        return device.seconds(device.How(folders, **how), np.zeros((side, side, channels), np.uint8), 4)
+    def seconds(side: int, channels: int = 3, **choices: object) -> float:
+        options = UpscaleOptions(model="lite", **choices)
+        return estimate_gpu_seconds(device.networks(device.spec(options)), options, (side, side, channels), 4)
 
-    assert device.START < ask(100) < ask(2000) < ask(2000, tile=32) < ask(2000, tile=32, channels=4)
-    assert ask(2000, tile=32, channels=4) < ask(2000, tile=32, ensemble=True)
+    assert START_SECONDS < seconds(100) < seconds(2000) < seconds(2000, tile=32) < seconds(2000, 4, tile=32)
+    assert seconds(2000, 4, tile=32) < seconds(2000, tile=32, ensemble=True)

@@ -1,8 +1,8 @@
 """What Hugging Face's module `spaces` does on ZeroGPU, as far as that can be done without its GPUs.
 
 CUDA seems to be there and fails when it is used, except in the process that is forked for a call. That process runs
-the generator in a thread of its own; arguments, yields and errors cross pickled, of an error that is not gradio's
-the name only. A generator that is closed stops at its next yield, and closing waits for that.
+the generator in a thread of its own. Arguments, yields and errors cross pickled; of an error that is not Gradio's only
+the name crosses. A generator that is closed stops at its next yield, and closing waits for that.
 """
 
 import inspect
@@ -18,17 +18,18 @@ import gradio as gr
 import torch
 
 fork = multiprocessing.get_context("fork")
-calls: list[dict[str, Any]] = []  # of every call: its process, the seconds asked for, how many yields crossed
-cuda_is_there = torch.cuda.is_available
+calls: list[dict[str, Any]] = []  # of each call: its process, the seconds asked for, how many yields crossed
+cuda_is_available = torch.cuda.is_available
 torch.cuda.is_available = lambda: True
 
 
 def gradio_auto_wrap(function: Callable) -> Callable:
-    """Gradio asks for it whenever there is a module of this name."""
+    """Return a function as it is; Gradio asks for this whenever there is a module of this name."""
     return function
 
 
 def GPU(task: Callable | None = None, *, duration: Callable | None = None) -> Callable:
+    """Decorate a generator function: each call runs in a forked process."""
     if task is None:
         return partial(GPU, duration=duration)
     assert inspect.isgeneratorfunction(task)
@@ -43,11 +44,14 @@ def GPU(task: Callable | None = None, *, duration: Callable | None = None) -> Ca
         writer.close()
         calls.append(call)
         try:
-            while (message := pickle.loads(reader.recv_bytes()))[0] == "yield":
+            while True:
+                kind, *value = pickle.loads(reader.recv_bytes())
+                if kind == "end":
+                    return
+                if kind == "error":
+                    raise value[0]
                 call["yields"] += 1
-                yield message[1]
-            if message[0] == "error":
-                raise message[1]
+                yield value[0]
         except EOFError:
             raise gr.Error("GPU task aborted") from None
         finally:
@@ -58,7 +62,8 @@ def GPU(task: Callable | None = None, *, duration: Callable | None = None) -> Ca
 
 
 def child(task: Callable, arguments: bytes, writer: Any, stop: Any) -> None:
-    torch.cuda.is_available = cuda_is_there
+    """Run a call in the forked process."""
+    torch.cuda.is_available = cuda_is_available
 
     def send(*message: Any) -> None:
         writer.send_bytes(pickle.dumps(message))

@@ -1,7 +1,4 @@
-"""The Hub: what is fetched is what was published, by us or by anybody.
-
-The real client over real HTTP, to a small Hub on this machine.
-"""
+"""Fetching from and publishing to the Hub: the real client over real HTTP, to a small Hub on this machine."""
 
 import hashlib
 import shutil
@@ -13,8 +10,7 @@ import pytest
 import torch
 
 import zoo
-from caesr import CAEResNet
-from caesr.model.family import load_family
+from caesr import CAEResNet, load_family
 from tests.conftest import ROOT, small
 from tests.hub_server import OWNER, TOKEN
 from tests.small_zoo import NAME, REPO
@@ -31,15 +27,15 @@ FETCH = [  # the requests of a first fetch, from a repository at a revision
 ]
 
 
-def expected(repo, at, commit, files):
+def expected_requests(repo, at, commit, files):
     oid = hashlib.sha256(files["model.safetensors"]).hexdigest()
     return [line.format(repo=repo, at=at, commit=commit, oid=oid) for line in FETCH]
 
 
-def test_the_first_fetch_asks_the_hub_and_the_second_nobody(bare, cache, files):
+def test_the_first_fetch_asks_the_hub_and_the_second_sends_no_request(bare, cache, files):
     folder = zoo.fetch(NAME, cache_dir=cache)
     commit = zoo.info(NAME).revision
-    assert bare.log == expected(REPO, commit, commit, files)
+    assert bare.log == expected_requests(REPO, commit, commit, files)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == files
     bare.log.clear()
     assert zoo.fetch(NAME, cache_dir=cache) == folder
@@ -47,23 +43,23 @@ def test_the_first_fetch_asks_the_hub_and_the_second_nobody(bare, cache, files):
     assert bare.log == []
 
 
-def test_whoever_waits_is_told_how_much_has_come(bare, cache, capsys, monkeypatch):
-    told = []
-    zoo.fetch(NAME, cache_dir=cache, progress=lambda *bytes_: told.append(bytes_))
+def test_progress_is_reported_while_the_weights_come(bare, cache, capsys, monkeypatch):
+    reports = []
+    zoo.fetch(NAME, cache_dir=cache, progress=lambda *report: reports.append(report))
     size = zoo.info(NAME).size
-    assert told[-1] == (size, size)
-    assert all(done <= total == size for done, total in told)
-    told.clear()
-    zoo.fetch(NAME, cache_dir=cache, progress=lambda *bytes_: told.append(bytes_))
-    assert told == []  # it is there already
+    assert reports[-1] == (size, size)
+    assert all(done <= total == size for done, total in reports)
+    reports.clear()
+    zoo.fetch(NAME, cache_dir=cache, progress=lambda *report: reports.append(report))
+    assert reports == []  # it is in the cache already
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache / "another"))
-    for terminal in (True, False):
-        monkeypatch.setattr(sys.stderr, "isatty", lambda here=terminal: here)
+    for is_terminal in (True, False):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda answer=is_terminal: answer)
         shutil.rmtree(cache)
         assert main(["fetch", NAME]) == 0
         output = capsys.readouterr()
         assert output.out.strip().startswith(str(cache))
-        assert (f"{NAME}: 0.0 of 0.0 MB" in output.err) == terminal
+        assert (f"{NAME}: 0.0 of 0.0 MB" in output.err) == is_terminal
 
 
 def test_the_hub_is_not_asked_for_what_is_not_published(hub, shipped):
@@ -80,10 +76,10 @@ def test_another_revision_of_a_published_checkpoint_may_be_asked_for(published, 
     assert zoo.fetch(NAME, cache_dir=cache).name == older
 
 
-def test_two_processes_fetch_at_once_and_a_third_offline_has_what_they_fetched(hub, tmp_path, files):
+def test_two_processes_fetch_at_once_and_a_third_finds_the_files_offline(hub, tmp_path, files):
     hub.add("a/b", files)
     hub.fail("slow", "GET /storage", seconds=0.5)
-    code = "import sys, zoo; assert 'huggingface_hub' not in sys.modules; CAEResNet.from_pretrained('a/b'); print(zoo.fetch('a/b'))"
+    code = "import sys, zoo; assert 'huggingface_hub' not in sys.modules; print(zoo.fetch('a/b'))"
     environment = {
         "HF_ENDPOINT": hub.url,
         "HF_HOME": str(tmp_path),
@@ -105,7 +101,7 @@ def test_two_processes_fetch_at_once_and_a_third_offline_has_what_they_fetched(h
     assert hub.log == []
 
 
-def test_anybodys_repository_can_be_fetched_and_loaded(hub, cache, files, monkeypatch):
+def test_any_repository_can_be_fetched_and_loaded(hub, cache, files, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
     commit = hub.add("any.body/net", files)
     hub.repositories["any.body/net"].tags["v1"] = commit
@@ -127,7 +123,7 @@ def test_a_branch_that_moved_brings_both_files_of_the_new_commit(hub, cache, fil
     assert CAEResNet.from_pretrained(second).config.scale == 3
 
 
-def publish(*arguments):
+def publish(*arguments: str) -> int:
     return main(["publish", "--namespace", OWNER, *arguments])
 
 
@@ -188,7 +184,7 @@ def test_a_dry_run_says_what_would_go_where_and_sends_nothing(hub, shipped, caps
     assert catalogue.CATALOGUE.read_text() == before
 
 
-def test_who_may_not_publish_is_told_why(hub, shipped, monkeypatch, capsys, tmp_path):
+def test_a_refused_publication_is_explained(hub, shipped, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "none"))
     assert publish() == 2
     assert "hf auth login" in capsys.readouterr().err
@@ -205,16 +201,16 @@ def test_who_may_not_publish_is_told_why(hub, shipped, monkeypatch, capsys, tmp_
     assert publish() == 2
     assert "does not answer" in capsys.readouterr().err
     assert zoo.info(NAME).revision == ""
-    assert not (shipped / NAME / "README.md").exists()  # no card that names a repository which is not there
+    assert not (shipped / NAME / "README.md").exists()  # no card names a repository that does not exist
 
 
-def test_what_is_not_called_as_a_checkpoint_is_not_added(shipped, capsys):
+def test_a_folder_with_another_kind_of_name_is_not_added(shipped, capsys):
     (shipped / NAME).rename(shipped / "mine")
     assert main(["add", "mine"]) == 2
     assert "mine is not caesr-FAMILY-x2, of a family of lite" in capsys.readouterr().err
 
 
-def test_a_network_is_pushed_and_comes_back(hub, cache, monkeypatch):
+def test_a_pushed_network_can_be_fetched_and_loaded(hub, cache, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     commit = small(3).push_to_hub("someone/mine", minutes=3)
     folder = zoo.fetch("someone/mine", cache_dir=cache)
@@ -236,7 +232,7 @@ def test_the_list_says_what_is_shipped_cached_and_published(published, cache, mo
     assert published.log == []
 
 
-def test_a_revision_that_is_no_commit_is_not_accepted_into_the_catalogue(shipped):
+def test_the_catalogue_accepts_only_commits_as_revisions(shipped):
     for repo_id, revision in ((REPO, "main"), ("", "0" * 40)):
         with pytest.raises(ValueError, match="not a commit"):
             replace(zoo.info(NAME), repo_id=repo_id, revision=revision)

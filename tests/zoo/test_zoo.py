@@ -1,4 +1,4 @@
-"""The zoo: the catalogue, the folders and the cards agree; names lead to networks."""
+"""The zoo: catalogue, folders and cards agree, and every name leads to a network."""
 
 import json
 import subprocess
@@ -10,13 +10,11 @@ import torch
 from huggingface_hub import ModelCard
 
 import zoo
-from caesr.model.caeresnet import CAEResNet
-from caesr.model.family import load_family
+from caesr import CAEResNet, load_family
 from tests.conftest import ROOT
-from zoo import card, catalogue, history
+from zoo import card, catalogue, history, publish
 from zoo.checkpoint_files import read_facts
 from zoo.cli import main
-from zoo.publish import FILES
 
 
 def test_every_folder_is_in_the_catalogue_and_every_entry_has_its_folder():
@@ -31,7 +29,7 @@ def test_an_entry_agrees_with_its_files_its_card_and_the_measured_results(name):
     assert (folder / "README.md").read_text() == card.render(entry, read_facts(folder))
     results = json.loads((ROOT / "benchmarks/results/quality.json").read_text())
     assert entry.figures == results["checkpoints"][name]
-    assert sorted(file.name for file in folder.iterdir()) == sorted(FILES)
+    assert sorted(file.name for file in folder.iterdir()) == sorted(publish.PUBLISHED)
 
 
 @pytest.mark.parametrize("name", zoo.names())
@@ -52,7 +50,7 @@ def test_a_card_without_figures_claims_none():
     assert "Not measured yet." in card_
 
 
-def test_a_card_tells_of_one_run_after_the_other():
+def test_a_card_lists_the_stages_in_order():
     first = {"steps": 2000, "batch": 16, "patch": 48, "seconds": 600, "device": "2 CPU threads"}
     then = {"steps": 70, "batch": 8, "patch": 64, "seconds": 120, "device": "2 CPU threads", "before": first}
     card_ = card.render(zoo.info("caesr-lite-x2"), then)
@@ -61,13 +59,13 @@ def test_a_card_tells_of_one_run_after_the_other():
     seen = round((2000 * 16 * 48**2 + 70 * 8 * 64**2) / 1e6)
     assert f"{one}; then {other}: in all 2,070 steps, which saw {seen} million low-resolution pixels" in card_
     stage = history.Stage(8, 48, "one CPU thread", 5, 30, "photo", {"even": 0.3, "perceptual": 1.0})
-    later = card.render(zoo.info("caesr-lite-x2"), then | {"stages": history.add(then, stage)})
+    later = card.render(zoo.info("caesr-lite-x2"), then | {"stages": history.append_stage(then, stage)})
     degraded = "5 steps of 8 degraded crops of 48×48 low-resolution pixels in 0.5 minutes on one CPU thread"
     assert f"{degraded} (even 0.3, perceptual 1): in all 2,075 steps" in later
 
 
 @pytest.mark.parametrize("name", zoo.names())
-def test_a_checkpoint_loads_and_enlarges(name):
+def test_a_checkpoint_loads_and_upscales(name):
     net = CAEResNet.from_pretrained(name)
     x = torch.rand(1, 3, 12, 10)
     y = net(x)
@@ -75,20 +73,20 @@ def test_a_checkpoint_loads_and_enlarges(name):
     assert (y.mean() - x.mean()).abs() < 0.1
 
 
-def test_a_family_brings_all_its_scales_and_a_checkpoint_itself():
+def test_a_family_has_all_its_scales_and_a_checkpoint_its_own():
     assert [net.config.scale for net in load_family("lite")] == [2, 3, 4]
     assert [net.config.scale for net in load_family("caesr-lite-x3")] == [3]
     assert len(load_family(str(zoo.fetch("caesr-lite-x2")))) == 1
 
 
-def test_an_unknown_name_is_answered_with_what_there_is():
+def test_an_error_about_an_unknown_name_lists_what_there_is():
     with pytest.raises(zoo.ZooError, match="caesr-lite-x4"):
         zoo.fetch("caesr-lite-x9")
     with pytest.raises(zoo.ZooError, match="lite"):
         load_family("esrgan")
 
 
-def test_damaged_weights_are_noticed(monkeypatch, tmp_path):
+def test_damaged_weights_are_detected(monkeypatch, tmp_path):
     copy = tmp_path / "caesr-lite-x2"
     copy.mkdir()
     for file in zoo.fetch("caesr-lite-x2").iterdir():
@@ -110,6 +108,6 @@ def test_the_command_line_lists_informs_and_verifies(capsys):
 
 
 def test_importing_the_library_needs_neither_gradio_nor_the_hub_nor_libvips():
-    code = "import sys, caesr; print({'gradio', 'huggingface_hub', 'pyvips', 'zoo'} & sys.modules.keys())"
+    code = "import sys, caesr; print({'gradio', 'huggingface_hub', 'pyvips'} & sys.modules.keys())"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert output.stdout.strip() == "set()"

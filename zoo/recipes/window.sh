@@ -1,25 +1,25 @@
 #!/bin/sh
-# One recipe on a borrowed machine, over as many windows as it takes.
+# Train one recipe on a borrowed machine, over as many windows of time as it takes.
 #
 #     sh zoo/recipes/window.sh NAME MINUTES COOL_DOWN [MODEL] [HOME]
 #
-# Trains zoo/recipes/NAME.toml for MINUTES at constant rates, from MODEL where one is given and "" is not, and then cools
-# down for COOL_DOWN minutes (0: not at all). Training pictures that were carried here as parcels/*.tar are unpacked into
-# data/ first. What must be carried home is laid into HOME (home/NAME): the checkpoint, its log, and the state to go on
-# from at constant rates in pieces of at most 15 MiB. Where HOME is carried back with those pieces, the run goes on from
+# Trains zoo/recipes/NAME.toml for MINUTES at constant rates, then cools down for COOL_DOWN minutes (0: not at all).
+# MODEL, if given and not "", is the checkpoint to continue. Training pictures that came as parcels/*.tar are unpacked
+# into data/ first. All that must be carried home is written to HOME (default: home/NAME): the checkpoint, its log, and
+# the state to resume from, in pieces of at most 15 MiB. If HOME comes back with these pieces, the run is resumed from
 # them. DEVICE chooses the device, PYTHON the interpreter.
 set -eu
 name=$1 minutes=$2 cool_down=$3 model=${4:-} home=${5:-home/$1}
 run=runs/$name python=${PYTHON:-python3}
 export CAESR_DATA="${CAESR_DATA:-data}"
 
+mkdir -p "$run" "$home" "$CAESR_DATA"
 for parcel in parcels/*.tar; do
     [ -e "$parcel" ] || continue
-    "$python" -m caesr.training.parcels unpack "$parcel" --to "$CAESR_DATA"
-    rm "$parcel" # it is not unpacked twice, and the next one finds room
+    tar -xf "$parcel" -C "$CAESR_DATA"
+    rm "$parcel" # makes room for the next one
 done
 
-mkdir -p "$run" "$home"
 if [ ! -e "$run/resume.safetensors" ] && [ -e "$home/resume.aa" ]; then
     cat "$home"/resume.?? >"$run/resume.safetensors"
     cp "$home/log.csv" "$run/"

@@ -1,15 +1,16 @@
-"""Everything the page says: words/en.toml and words/zh.toml, with the same keys.
+"""Everything the page says, in en.toml and zh.toml: labels, sentences with parameters, and messages of errors.
 
-What the library says when something cannot be done is English, as on the command line; zh.toml has its sentences too.
+Labels and sentences have the same keys in both. The message of an error is a `zoo.messages.Message`: its English
+template is the key of its translation in zh.toml, table [errors].
 """
 
-import re
 import tomllib
-from functools import cache
 from pathlib import Path
 
 import gradio as gr
 from gradio.i18n import I18nData
+
+from zoo.messages import Message
 
 FILES = {
     file.stem: tomllib.loads(file.read_text(encoding="utf-8")) for file in sorted(Path(__file__).parent.glob("*.toml"))
@@ -26,41 +27,40 @@ LABELS = gr.I18n(
 )
 
 
-def label(key: str) -> I18nData:
-    """A label, translated by the browser."""
-    if key not in FILES["en"]["labels"]:
-        raise KeyError(f"words/en.toml has no label {key!r}.")
-    return LABELS(f"caesr_{key}")
+def label(key: str, default: str | None = None) -> I18nData | str:
+    """Return a label that the browser translates, or `default` where there is none of that key.
+
+    Raises:
+        KeyError: there is neither.
+    """
+    if key in FILES["en"]["labels"]:
+        return LABELS(f"caesr_{key}")
+    if default is None:
+        raise KeyError(f"translations/en.toml has no label {key!r}.")
+    return default
 
 
 def say(request: gr.Request | None, key: str, **values: object) -> str:
-    """A sentence in the language that the visitor's browser prefers."""
+    """Return a sentence in the language that the visitor's browser prefers."""
     return FILES[language(request)]["sentences"][key].format(**values)
 
 
 def language(request: gr.Request | None) -> str:
-    """The one that the visitor's browser prefers, of those that the page has."""
+    """Return the language that the visitor's browser prefers, of those that the page has."""
     preferred = request.headers.get("accept-language", "en") if request else "en"
     return "zh" if preferred.lower().startswith("zh") else "en"
 
 
-def reason(request: gr.Request | None, error: object) -> str:
-    """Why something cannot be done, in the visitor's language as far as it is known there."""
-    return translated(str(error)) if language(request) == "zh" else str(error)
+def error_text(request: gr.Request | None, error: object) -> str:
+    """Return why something cannot be done, in the visitor's language where its message has a translation."""
+    message = error.args[0] if isinstance(error, BaseException) and error.args else error
+    is_ours = isinstance(message, Message)  # of the system's errors, args[0] is a number
+    return str(translated(message)) if is_ours and language(request) == "zh" else str(error)
 
 
-def translated(text: str) -> str:
-    """One of the library's sentences, or a part of one, in Chinese; anything else as it is."""
-    for pattern, chinese in patterns():
-        if found := pattern.fullmatch(text):
-            return chinese.format(*map(translated, found.groups()))
-    return text
-
-
-@cache
-def patterns() -> list[tuple[re.Pattern[str], str]]:
-    """The library's sentences as patterns, those with the most of their own words first."""
-    templates = FILES["zh"]["errors"]
-    gaps = {english: re.split(r"\{\d\}", english) for english in templates}
-    by_words = sorted(templates, key=lambda english: -sum(map(len, gaps[english])))
-    return [(re.compile("(.+?)".join(map(re.escape, gaps[one])), re.DOTALL), templates[one]) for one in by_words]
+def translated(message: object) -> object:
+    """Return a Message in Chinese, its parameters with it where they are Messages; anything else as it is."""
+    if not isinstance(message, Message):
+        return message
+    template = FILES["zh"]["errors"].get(message.template, message.template)
+    return template.format(**{name: translated(value) for name, value in message.parameters.items()})

@@ -1,0 +1,1 @@
+"""A module a measurement: `python -m benchmarks.measure.NAME` writes benchmarks/results/NAME.json."""

@@ -1,0 +1,93 @@
+"""Optimizer: Muon on the hidden convolutions, Adam on the rest.
+
+Muon (Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks") replaces the momentum of a weight
+matrix by the nearest orthogonal matrix, so that every direction of the layer learns at the same rate. torch's own takes
+matrices only; a convolution is one of out × (in·k·k).
+"""
+
+from collections import defaultdict
+
+import torch
+from torch import Tensor
+
+from caesr.model.caeresnet import CAEResNet
+
+MOMENTUM = 0.95  # of Muon
+BETAS, EPSILON = (0.9, 0.99), 1e-8  # of Adam
+
+
+def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
+    """Iterate by Newton and Schulz towards U Vᵀ of each matrix's singular value decomposition.
+
+    Args:
+        matrices: (N, rows, columns), any floating-point type.
+    Returns:
+        The same shape; singular values end between about 0.7 and 1.2, which is near enough.
+    """
+    a, b, c = 3.4445, -4.7750, 2.0315  # the quintic of Jordan et al., steepest at zero
+    is_tall = matrices.shape[1] > matrices.shape[2]
+    wide = matrices.mT if is_tall else matrices
+    x = wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(steps):
+        square = x @ x.mT
+        x = a * x + (b * square + c * square @ square) @ x
+    return x.mT if is_tall else x
+
+
+class MuonAdam(torch.optim.Optimizer):
+    """Two rules in one optimizer: groups with `muon=True` hold 4-D weights, the others follow Adam.
+
+    There is no weight decay: networks this small never overfit.
+    """
+
+    def __init__(self, groups: list[dict]):
+        super().__init__(groups, {"lr": 1e-3, "muon": False})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Move every parameter by its gradient."""
+        for group in self.param_groups:
+            pairs = [(p, p.grad) for p in group["params"] if p.grad is not None]
+            if group["muon"]:
+                self._muon(pairs, group["lr"])
+            else:
+                self._adam(pairs, group["lr"])
+
+    def _muon(self, pairs: list[tuple[Tensor, Tensor]], rate: float) -> None:
+        by_shape: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = defaultdict(list)
+        for p, gradient in pairs:
+            state = self.state[p]
+            if not state:
+                state["momentum"] = torch.zeros_like(p)
+            state["momentum"].lerp_(gradient, 1 - MOMENTUM)
+            update = gradient.lerp(state["momentum"], MOMENTUM)  # Nesterov
+            by_shape[p.shape[0], p[0].numel()].append((p, update.reshape(p.shape[0], -1)))
+        for (rows, columns), same in by_shape.items():  # one batched product for all layers of a shape
+            updates = orthogonalise(torch.stack([update for _, update in same]))
+            shape_factor = max(1.0, rows / columns) ** 0.5
+            for (p, _), update in zip(same, updates, strict=True):
+                p.add_(update.view(p.shape), alpha=-rate * shape_factor)
+
+    def _adam(self, pairs: list[tuple[Tensor, Tensor]], rate: float) -> None:
+        beta1, beta2 = BETAS
+        for p, gradient in pairs:
+            state = self.state[p]
+            if not state:
+                state.update(step=torch.zeros(()), mean=torch.zeros_like(p), square=torch.zeros_like(p))
+            state["step"] += 1
+            state["mean"].lerp_(gradient, 1 - beta1)
+            state["square"].lerp_(gradient.square(), 1 - beta2)
+            step = state["step"].item()
+            scale = (state["square"] / (1 - beta2**step)).sqrt_().add_(EPSILON)
+            p.addcdiv_(state["mean"], scale, value=-rate / (1 - beta1**step))
+
+
+def make_optimizer(model: CAEResNet, muon_rate: float, adam_rate: float) -> MuonAdam:
+    """Assign the convolutions between the first and the last to Muon if `muon_rate` > 0, and the rest to Adam."""
+    ends = {model.encoder[0].weight, model.decoder[-1].weight}
+    hidden = [p for p in model.parameters() if muon_rate > 0 and p.ndim == 4 and p not in ends]
+    rest = [p for p in model.parameters() if not any(p is h for h in hidden)]
+    groups: list[dict] = [{"params": rest, "peak": adam_rate}]
+    if hidden:
+        groups.append({"params": hidden, "peak": muon_rate, "muon": True})
+    return MuonAdam(groups)

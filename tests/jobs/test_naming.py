@@ -1,0 +1,78 @@
+"""Names of results: one rule, no two of a folder alike, and none taken for a picture."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from caesr.jobs.naming import result_name, result_names, without_results
+from caesr.options import OutputOptions, UpscaleOptions
+
+PNG = OutputOptions()
+STEMS = st.sampled_from(["a", "A", "a_2", "a_jpg", "a_png", "a_jpg_2", "a_jpg_jpg", "a.b", "ä b"])
+SUFFIXES = st.sampled_from(["jpg", "JPG", "jpeg", "png", "tif"])
+PICTURES = st.lists(st.builds("{}.{}".format, STEMS, SUFFIXES), unique=True, max_size=12)
+UPSCALINGS = st.sampled_from([UpscaleOptions(), UpscaleOptions(scale=2.5), UpscaleOptions(megapixels=0.5)])
+OUTPUTS = st.sampled_from([PNG, OutputOptions("jpg")])
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "result"),
+    [
+        ("photo.jpg", {}, "photo_x4.png"),
+        ("sub/photo.jpg", {"scale": 2.5}, "sub/photo_x2.5.png"),
+        ("photo.of.me.tiff", {"width": 1920}, "photo.of.me_1920w.png"),
+        ("photo.jpg", {"height": 1080}, "photo_1080h.png"),
+        ("photo.jpg", {"long_side": 3000}, "photo_3000px.png"),
+        ("photo.jpg", {"megapixels": 12}, "photo_12mp.png"),
+    ],
+)
+def test_a_result_is_named_after_its_picture_and_the_size_that_was_asked_for(source, options, result):
+    assert result_name(source, UpscaleOptions(**options), PNG) == result
+
+
+def test_a_result_is_named_after_the_format_that_was_asked_for():
+    assert result_name("photo.png", UpscaleOptions(), OutputOptions("webp")) == "photo_x4.webp"
+
+
+def test_pictures_that_differ_in_their_suffix_have_results_that_name_it():
+    names = result_names(["s/photo.jpg", "s/photo.png", "s/other.png"], UpscaleOptions(), PNG)
+    assert names == {
+        "s/photo.jpg": "s/photo_jpg_x4.png",
+        "s/photo.png": "s/photo_png_x4.png",
+        "s/other.png": "s/other_x4.png",
+    }
+
+
+def test_a_name_that_is_still_taken_is_numbered():
+    names = result_names(["photo.jpg", "photo.png", "photo_jpg.png"], UpscaleOptions(), PNG)
+    assert names["photo_jpg.png"] == "photo_jpg_2_x4.png"
+
+
+@settings(deadline=None)
+@given(PICTURES, UPSCALINGS, OUTPUTS)
+def test_every_picture_has_a_result_and_no_two_of_a_folder_have_the_same(pictures, upscale, output):
+    names = result_names(pictures, upscale, output)
+    assert set(names) == set(pictures)
+    assert len({name.casefold() for name in names.values()}) == len(pictures)
+
+
+@settings(deadline=None)
+@given(PICTURES, PICTURES, UPSCALINGS, OUTPUTS)
+def test_pictures_that_are_added_change_no_name_that_was_given(pictures, added, upscale, output):
+    before = result_names(pictures, upscale, output)
+    after = result_names([*pictures, *added], upscale, output, before)
+    assert {name: after[name] for name in pictures} == before
+    assert len({name.casefold() for name in after.values()}) == len({*pictures, *added})
+
+
+@settings(deadline=None)
+@given(PICTURES, UPSCALINGS, OUTPUTS)
+def test_results_beside_their_pictures_are_recognised_and_the_pictures_stay(pictures, upscale, output):
+    results = result_names(pictures, upscale, output).values()
+    assert without_results([*pictures, *results]) == pictures
+
+
+@pytest.mark.parametrize("name", ["photo_x4.png", "photo_1920w.jpg", "photo_12mp.tif"])
+def test_what_looks_like_a_result_of_no_other_picture_is_a_picture(name):
+    assert without_results([name, "other.jpg"]) == [name, "other.jpg"]
+    assert without_results([name, "photo.jpg"]) == ["photo.jpg"]

@@ -1,0 +1,85 @@
+"""Training on the command line: `caesr train`, averages, and a run over two windows on a borrowed machine."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from caesr.training.parcels import pack
+from caesr.training.recipe import read_recipe
+from caesr.training.schedule import Span
+from caesr.training.train import train
+from tests.conftest import ROOT
+from tests.training.conftest import RECIPE
+from zoo import history
+from zoo.checkpoint_files import read_facts
+
+CPU = torch.device("cpu")
+
+
+def count_steps(folder: Path) -> int:
+    return history.count_steps(read_facts(folder))
+
+
+def run_train(recipe: Path, out: Path, *more: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "caesr", "train", str(recipe), "--out", str(out), "--device", "cpu", *more]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | environment)
+
+
+def test_training_by_the_clock_ends_by_itself(photos, recipe, tmp_path):
+    done = run_train(recipe, tmp_path / "out", "--minutes", "0.03", "--cool-down", "0.02")
+    assert done.returncode == 0, done.stderr
+    assert "rate 0.00" in done.stdout
+    again = run_train(recipe, tmp_path / "again", "--continue", str(tmp_path / "out/cooled"), "--minutes", "0.02")
+    assert again.returncode == 0, again.stderr
+    assert 0 < count_steps(tmp_path / "out/cooled") < count_steps(tmp_path / "again")
+
+
+def test_without_training_pictures_the_command_says_where_they_are_expected(recipe, tmp_path):
+    done = run_train(recipe, tmp_path / "out", CAESR_DATA=str(tmp_path / "nowhere"))
+    assert done.returncode == 2
+    assert "CAESR_DATA" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_average_lies_between_its_checkpoints_and_keeps_the_history_of_the_later(photos, recipe, tmp_path):
+    settings = read_recipe(recipe)
+    earlier = train(settings, tmp_path / "earlier", CPU, length=Span(steps=3))
+    later = train(settings, tmp_path / "later", CPU, source=earlier, length=Span(steps=2))
+    command = [sys.executable, "-m", "caesr.training.average", str(earlier), str(later), "--out"]
+    subprocess.run([*command, str(tmp_path / "mean")], check=True, cwd=ROOT)
+    one, other, mean = (load_file(tmp_path / name / "model.safetensors") for name in ("earlier", "later", "mean"))
+    assert all(torch.allclose(mean[name], (one[name] + other[name]) / 2, atol=1e-7) for name in mean)
+    assert count_steps(tmp_path / "mean") == 5
+    refused = subprocess.run([*command, str(tmp_path / "x"), "--share", "2"], capture_output=True, text=True, cwd=ROOT)
+    assert refused.returncode == 2
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_run_on_a_borrowed_machine_is_resumed_in_the_next_window(photos, tmp_path):
+    pack(tmp_path / "data", ["train/photos"], tmp_path / "parcels", 1 << 24)
+    (tmp_path / "zoo/recipes").mkdir(parents=True)
+    (tmp_path / "zoo/recipes/tiny-x2.toml").write_text(RECIPE)
+    environment = {"PYTHONPATH": str(ROOT), "PYTHON": sys.executable, "DEVICE": "cpu", "CAESR_DATA": "unpacked"}
+
+    def window(minutes: str, cool_down: str) -> str:
+        command = ["sh", ROOT / "zoo/recipes/window.sh", "tiny-x2", minutes, cool_down]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ | environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    window("0.03", "0")
+    assert not list((tmp_path / "parcels").iterdir())
+    home = tmp_path / "home/tiny-x2"
+    steps = count_steps(home)
+    shutil.rmtree(tmp_path / "runs")  # the machine is gone; what was carried home comes back
+    assert "rate 0.00" in window("0.03", "0.02")
+    assert count_steps(home) > steps
+    logged = [int(line.split(",")[0]) for line in (home / "log.csv").read_text().splitlines()[1:]]
+    assert logged == sorted(set(logged))
+    assert logged[0] <= steps < logged[-1]
+    assert (home / "cool-down.csv").exists()
