@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -47,7 +48,7 @@ OPTIONS = {  # name: options of `caesr upscale`, and whether every picture or on
     "no metadata": ("--format jpg --drop-metadata", False),
 }
 SOME = ("colour.png", "camera.jpg", "transparent16.png")
-CALLS = {  # options of the API
+CALLS: dict[str, dict[str, Any]] = {  # options of the API
     "plain": {},
     "dial": {"model": "texture", "texture": 40},
     "width": {"width": 150, "format": "jpg", "quality": 80},
@@ -125,7 +126,7 @@ def command_line(checkout: Path, work: Path) -> Iterator[tuple[str, str]]:
             if every or source.name in SOME:
                 words = options.split()
                 suffix = words[words.index("--format") + 1] if "--format" in words else "png"
-                target = work / "out" / label / f"{source.stem}.{suffix}"
+                target = work / "out" / label / f"{source.name}.{suffix}"
                 run(checkout, "upscale", source, "-o", target, "--device", "cpu", *words)
                 yield f"command line/{label}/{source.name}", digest(target)
 

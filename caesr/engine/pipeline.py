@@ -15,7 +15,7 @@ from torch import Tensor
 from caesr.engine.row_buffer import RowBuffer, RowCursor
 from caesr.engine.row_engine import apply_network
 from caesr.engine.tiles import Range, Size, Window, add_halo, add_margin, turn_window
-from caesr.imaging.resize import resample, taps
+from caesr.imaging.resize import WindowResize
 from caesr.model.caeresnet import CAEResNet
 
 Fetch = Callable[[Range, Range], Tensor]  # rows and columns of a plane -> (3, h, w) in [0, 1]
@@ -61,23 +61,8 @@ def feature_bytes(model: CAEResNet) -> int:
     return model.config.widths[0] * model.config.pre_scale**2 * next(model.decoder.parameters()).element_size()
 
 
-class ResizeStep:
-    """Bicubic resampling to another size along both axes.
-
-    Args:
-        size, out_size: of input and output.
-        scale: the factor between them, before rounding.
-    """
-
-    def __init__(self, size: Size, out_size: Size, scale: float):
-        self.taps = [taps(*lengths, scale) for lengths in zip(size, out_size, strict=True)]
-        lowest = self.taps[0][0].amin(dim=1)
-        self.first_needed = lowest.flip(0).cummin(dim=0).values.flip(0)  # input row, by this output row or a later one
-
-    def input_range(self, output: Range, axis: int) -> Range:
-        """Return the range of the input that a range of the output depends on."""
-        index = self.taps[axis][0][slice(*output)]
-        return int(index.min()), int(index.max()) + 1
+class ResizeStep(WindowResize):
+    """A bicubic resize of rows as they come."""
 
     def apply(self, source: RowBuffer, in_columns: Range, out_columns: Range) -> RowBuffer:
         """Compute columns of the output from columns of the input, as rows in [0, 1]."""
@@ -90,16 +75,6 @@ class ResizeStep:
             return self.resize_window(x, (rows, in_columns), ((start, stop), out_columns)).clamp(0, 1)
 
         return RowBuffer(len(self.first_needed), make)
-
-    def resize_window(self, x: Tensor, source: Window, output: Window) -> Tensor:
-        """Compute a window of the output from a window of the input.
-
-        If `source` is smaller than what `output` depends on, its border is repeated: only for pixels that are cut away.
-        """
-        for dim, (index, weight), (start, stop), made in zip((-2, -1), self.taps, source, output, strict=True):
-            places = (index[slice(*made)] - start).clamp(0, stop - start - 1)
-            x = resample(x, dim, places, weight[slice(*made)])
-        return x
 
 
 class Pipeline:
