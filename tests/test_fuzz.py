@@ -11,7 +11,10 @@ pytest.importorskip("resource")
 from tests import fuzz
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the fuzzer needs Linux")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the fuzzer needs Linux"),
+]
 
 
 def test_damaged_files_are_read_or_refused_in_a_sentence(tmp_path: Path):

@@ -23,6 +23,7 @@ def noise(height: int, width: int, channels: int = 3) -> np.ndarray:
     return np.random.default_rng(height * 100 + width).integers(0, 65536, (height, width, channels), dtype=np.uint16)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     SIDE,

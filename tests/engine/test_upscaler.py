@@ -43,6 +43,7 @@ def test_tiles_give_what_the_whole_picture_gives(height, width, tile, name, data
     assert difference.max() <= 1e-4 * 65535
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in zoo.names() if zoo.info(name).family != "seed"])  # which is slow
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_no_checkpoint_shows_its_tiles_in_either_precision(name, precision, photograph):

@@ -57,6 +57,7 @@ def test_a_writer_that_fails_leaves_the_old_file(tmp_path: Path):
     assert list_names(tmp_path) == ["a"]
 
 
+@pytest.mark.slow
 @needs_locks
 def test_the_file_of_a_killed_writer_is_removed_and_that_of_a_running_one_is_not(tmp_path: Path):
     killed, running = start_writer(tmp_path / "killed"), start_writer(tmp_path / "running")

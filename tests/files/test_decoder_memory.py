@@ -16,6 +16,7 @@ MARGIN = 32 << 20  # bytes that do not depend on the size of a picture
 on_linux = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="LEFT OUT: this is asked of Linux.")
 
 
+@pytest.mark.slow
 @on_linux
 @pytest.mark.parametrize(
     "kind", ["progressive-cmyk.jpg", "interlaced.png", "animated.webp", "1-row.tif", "4-deep-rows.tif"]
@@ -49,6 +50,7 @@ def test_very_long_rows_are_refused_where_as_many_pixels_in_short_rows_are_read(
     assert read_picture(line, max_pixels=100_000).pixels.shape == (1, 80_000, 3)
 
 
+@pytest.mark.slow
 def test_no_square_picture_of_a_common_kind_within_the_limit_of_pixels_is_refused(tmp_path: Path):
     for kind in ("progressive.jpg", "progressive-cmyk.jpg", "lossy.webp", "animated.webp", "animated.gif", "rows.png"):
         file = tmp_path / kind

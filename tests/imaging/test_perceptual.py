@@ -15,6 +15,7 @@ def features(data):
     return data / "features"
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_bicubic_on_ten_pictures_of_b100_measures_what_is_published(data, features):
     lpips, dists, values = LPIPS(features), DISTS(features), []

@@ -70,6 +70,7 @@ CONFIGS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
 def test_the_receptive_field_is_what_the_gradient_shows(config):
     net = CAEResNet(**config).double()

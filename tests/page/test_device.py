@@ -113,6 +113,7 @@ def test_a_visitor_who_leaves_while_waiting_takes_nothing(device, gate, tmp_path
     assert device.queue.try_take()
 
 
+@pytest.mark.slow
 def test_first_come_first_served_and_everybody_knows_how_many_are_before(device, gate, tmp_path):
     first = started(device, gate, tmp_path / "0.png")
     waiting = [upscale(device, tmp_path / f"{n}.png") for n in (1, 2, 3)]

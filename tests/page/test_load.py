@@ -13,6 +13,8 @@ from tests.browsing import CAT
 from tests.serving import served
 from tests.visitors import crowded, errand, leave_in_mid_run, look_in, visitor
 
+pytestmark = pytest.mark.slow
+
 
 def test_twelve_visitors_at_once_each_get_their_own_picture(server: str, tmp_path: Path):
     errands = [errand(number, tmp_path) for number in range(12)]

@@ -8,6 +8,8 @@ import pytest
 
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 THREADS = """
 import ctypes, sys, threading
 from caesr.page.memory import limit_heaps

@@ -8,10 +8,14 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from caesr.options import UpscaleOptions
 from caesr.page.device import Device
 from caesr.page.zero_gpu import START_SECONDS, estimate_gpu_seconds
 from tests.conftest import ROOT
+
+pytestmark = pytest.mark.slow
 
 SCRIPT = """
 import hashlib, json, os, sys, tempfile

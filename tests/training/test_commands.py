@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
@@ -17,6 +18,8 @@ from tests.conftest import ROOT
 from tests.training.conftest import RECIPE
 from zoo import history
 from zoo.checkpoint_files import read_facts
+
+pytestmark = pytest.mark.slow
 
 CPU = torch.device("cpu")
 

@@ -40,6 +40,7 @@ def count_steps(folder: Path) -> int:
     return history.count_steps(read_facts(folder))
 
 
+@pytest.mark.slow
 def test_a_recipe_trains_into_a_checkpoint_that_beats_its_start(photos, recipe, tmp_path, capsys):
     out = train(read_recipe(recipe), tmp_path / "out", CPU, length=Span(steps=160), cool_down=Span(steps=40))
     assert out == tmp_path / "out/cooled"
@@ -120,6 +121,7 @@ def test_another_network_is_not_continued(photos, recipe, tmp_path):
     assert not list((tmp_path / "other").iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "losses", [FIDELITY, pytest.param(TEXTURE, marks=pytest.mark.data)], ids=["fidelity", "texture"]
 )
