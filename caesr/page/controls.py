@@ -92,7 +92,8 @@ def controls() -> Controls:
         shown |= {name: component(rows[name], visible=False, min_width=130) for name in sizes if name != "scale"}
     shown["scale"] = component(rows["scale"])
     with gr.Accordion(label("more"), open=False, elem_id="more"):
-        shown |= {name: component(row) for name, row in rows.items() if name not in shown}
+        others = {name: row for name, row in rows.items() if name not in shown}
+        shown |= {name: component(row, interactive=name != "quality") for name, row in others.items()}  # png has none
     with gr.Accordion(label("look"), open=False, elem_id="look"):
         gr.Markdown(label("look_info"))
         across = gr.Slider(0, 100, 50, step=1, label=label("across"), elem_id="across")

@@ -136,7 +136,7 @@ def listed(rows: list[Status], request: gr.Request | None) -> str:
         [
             row.job.picture.name,
             say(request, f"state_{row.state}"),
-            Path(row.job.target).name if row.has_result else error_text(request, row.error),
+            Path(row.job.target).name if row.has_result else row_error(row, request),
         ]
         for row in rows
     ]
@@ -144,12 +144,20 @@ def listed(rows: list[Status], request: gr.Request | None) -> str:
     return table(head, texts, say(request, "batch_caption", done=done, total=len(rows), failed=failed))
 
 
+def row_error(row: Status, request: gr.Request | None) -> str:
+    """Return why a picture failed, without the folders of this server."""
+    text = error_text(request, row.error)
+    for path, name in ((row.job.target, Path(row.job.target).name), (row.job.source, row.job.picture.name)):
+        text = text.replace(path, name) if path else text
+    return text
+
+
 def packed(rows: list[Status], home: Path, request: gr.Request | None) -> Path:
     """Return a zip of the results, the manifest and the report; of what was left out the report says just that."""
     out, lines = home / "out", []
     results = [Path(row.job.target) for row in rows if row.has_result]
     for row in rows:
-        error = error_text(request, row.error) or (say(request, "state_left") if row.state == "left" else "")
+        error = row_error(row, request) or (say(request, "state_left") if row.state == "left" else "")
         result = Path(row.job.target).relative_to(out).as_posix() if row.has_result else ""
         seconds = round(row.seconds, 3) if row.state == "done" else ""
         lines.append({"name": row.job.picture.name, "result": result, "seconds": seconds, "error": error})

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
@@ -52,8 +53,8 @@ def tab(c: Controls, device: Device) -> gr.DownloadButton:
                     yield progress_html(event, request), *(gr.skip(),) * 5
                 before, after, is_whole = previews(source, target, folder)
                 done = sentence(target, time.monotonic() - began, is_whole, request)
-                names = source.name, target.name
-                lines = command_line(*names, options, output), python_lines(*names, options, output)
+                copied = source.name, target.name, options, replace(output, format=None)  # the name says the format
+                lines = command_line(*copied), python_lines(*copied)
                 button = gr.DownloadButton(value=str(target), interactive=True)
                 yield "", (str(before), str(after)), button, done, *lines
         except EXPECTED_ERRORS as error:

@@ -46,6 +46,8 @@ def test_a_visitor_upscales_a_photograph_and_downloads_what_the_library_makes(br
     type_in(page, "#scale", 3)
     expect(page.locator("#facts")).to_contain_text("678 × 450", timeout=READY)
     upscale(page, "678 × 450 in")
+    page.click("#elsewhere > button")
+    assert page.input_value("#command textarea") == "caesr cat.png -o cat_x3.png --scale 3"
     file = download(page, "#download", tmp_path)
     assert file.name == "cat_x3.png"
     assert np.array_equal(np.array(Image.open(file)), Upscaler(load_family("lite"), "cpu")(photograph, 3))

@@ -111,6 +111,7 @@ def run_batch(page: Page, caption: str) -> None:
     """Upscale all pictures of the tab, and wait for the table's caption and the zip."""
     page.click("#run-batch")
     expect(page.locator("#rows")).to_contain_text(caption, timeout=READY)
+    expect(page.locator("#rows tbody")).not_to_contain_text("waiting", timeout=READY)
     expect(page.locator("#batch-so-far progress")).to_have_count(0, timeout=READY)
     expect(page.locator("#download-zip")).to_be_enabled(timeout=READY)
 
@@ -173,6 +174,7 @@ def test_of_an_earlier_batch_what_has_the_same_settings_is_kept_and_nothing_else
     run_batch(page, "0 of 4 done, 4 failed")
     for name, state, reason in rows(page, "#rows"):
         assert state == "failed"
+        assert "/caesr-" not in reason  # no folder of the server
         assert ("damaged" if name == "broken.png" else "made with other settings or another model") in reason
 
 
