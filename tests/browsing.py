@@ -83,6 +83,12 @@ def turn_to(page: Page, tab: str) -> None:
     page.get_by_role("tab").nth(TABS.index(tab)).click()
 
 
+def unfold(page: Page, accordion: str) -> None:
+    """Open an accordion. While Gradio renders it, for some milliseconds, what is typed into it is lost."""
+    page.click(f"{accordion} > button")
+    page.wait_for_timeout(500)
+
+
 def type_in(page: Page, component: str, value: object) -> None:
     """Set a slider or a number."""
     page.fill(f"{component} input[type=number]", str(value))

@@ -50,7 +50,7 @@ def tab(c: Controls, device: Device) -> None:
             upscale, output = c.chosen(values)
             with run_folder() as home, opened(inputs, values[earlier], home / "out", upscale, output, device) as batch:
                 rows = list(batch.plan())
-                yield gr.skip(), listed(rows, request), gr.skip()
+                yield gr.skip(), listed(rows, request), gr.DownloadButton(value=None, interactive=False)
                 for n, row in enumerate(rows):
                     if row.state != "queued":
                         continue

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from caesr import Upscaler
 from caesr.model.family import load_blend, load_family
-from tests.browsing import CAT, READY, ROOT, api_client, download, drop, turn_to, type_in, visit
+from tests.browsing import CAT, READY, ROOT, api_client, download, drop, turn_to, type_in, unfold, visit
 from tests.pictures import make_exif, make_profile
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -46,7 +46,7 @@ def test_a_visitor_upscales_a_photograph_and_downloads_what_the_library_makes(br
     type_in(page, "#scale", 3)
     expect(page.locator("#facts")).to_contain_text("678 × 450", timeout=READY)
     upscale(page, "678 × 450 in")
-    page.click("#elsewhere > button")
+    unfold(page, "#elsewhere")
     assert page.input_value("#command textarea") == "caesr cat.png -o cat_x3.png --scale 3"
     file = download(page, "#download", tmp_path)
     assert file.name == "cat_x3.png"
@@ -62,7 +62,7 @@ def test_a_width_and_another_format_can_be_chosen(browser, server, tmp_path):
     choose_kind(page, "by width")
     type_in(page, "#width", 500)
     expect(page.locator("#facts")).to_contain_text("500 × 332", timeout=READY)
-    page.click("#more > button")
+    unfold(page, "#more")
     page.click("#format label:has-text('WEBP')")
     upscale(page, "500 × 332 in")
     file = download(page, "#download", tmp_path)
@@ -110,7 +110,7 @@ def test_the_texture_dial_blends_base_and_texture(browser, server, tmp_path):
 def test_the_copied_command_and_the_copied_python_make_the_same_file(browser, server, tmp_path):
     page = visit(browser, server, locale="en")
     drop(page, CAT)
-    page.click("#more > button")
+    unfold(page, "#more")
     page.check("#true_to_input input")
     page.click("#format label:has-text('JPG')")
     type_in(page, "#quality", 80)
@@ -119,7 +119,7 @@ def test_the_copied_command_and_the_copied_python_make_the_same_file(browser, se
     upscale(page, "452 × 300 in")
     result = download(page, "#download", tmp_path)
     assert result.name == "cat_x2.jpg"
-    page.click("#elsewhere > button")
+    unfold(page, "#elsewhere")
     program, *words = shlex.split(page.input_value("#command textarea"))
     assert [program, *words[:3]] == ["caesr", "cat.png", "-o", "cat_x2.jpg"]
     lines = page.input_value("#python textarea")
@@ -136,7 +136,7 @@ def test_the_copied_command_and_the_copied_python_make_the_same_file(browser, se
 def test_a_click_into_the_picture_chooses_what_is_shown_closely(browser, server):
     page = visit(browser, server, locale="en")
     drop(page, CAT)
-    page.click("#look > button")
+    unfold(page, "#look")
     upscale(page, "904 × 600")
     expect(page.locator("#loupe img")).to_have_count(2, timeout=READY)
     before = page.locator("#loupe img").first.get_attribute("src")
@@ -206,7 +206,7 @@ def test_a_result_too_large_for_a_browser_is_shown_reduced_and_downloaded_whole(
     Image.fromarray(np.tile(photograph, (5, 6, 1))).save(tmp_path / "large.png")
     page = visit(browser, server, locale="en")
     drop(page, tmp_path / "large.png")
-    page.click("#more > button")
+    unfold(page, "#more")
     page.click("#format label:has-text('JPG')")
     expect(page.locator("#facts")).to_contain_text("5424 × 3000", timeout=READY)  # a little more than 16 megapixels
     page.click("#run")
@@ -248,8 +248,8 @@ def test_the_page_speaks_chinese_if_the_browser_prefers_it(browser, server):
 def begin_long_run(page: Page, folder: Path, photograph: np.ndarray) -> None:
     """Begin an upscaling that takes minutes, and check that the page does not jump."""
     Image.fromarray(np.tile(photograph, (12, 12, 1))).save(folder / "long.png")
+    unfold(page, "#more")
     drop(page, folder / "long.png")
-    page.click("#more > button")
     type_in(page, "#tile", 32)
     expect(page.locator("#facts")).to_contain_text("Tiles: 4845", timeout=READY)
     before = height_of_progress(page)

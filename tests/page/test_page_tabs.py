@@ -18,7 +18,7 @@ from caesr.evaluation.evaluate import to_tensor_255
 from caesr.imaging.metrics import psnr_ssim_y
 from caesr.imaging.resize import resize_image
 from caesr.model.family import load_family
-from tests.browsing import CAT, READY, TABS, download, drop, turn_to, type_in, visit
+from tests.browsing import CAT, READY, TABS, download, drop, turn_to, type_in, unfold, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -108,7 +108,7 @@ def batch_files(folder: Path) -> list[Path]:
 
 
 def run_batch(page: Page, caption: str) -> None:
-    """Upscale all pictures of the tab, and wait for the table's caption and the zip."""
+    """Upscale all pictures of the tab, and wait for a text that the table had not before, and for the zip."""
     page.click("#run-batch")
     expect(page.locator("#rows")).to_contain_text(caption, timeout=READY)
     expect(page.locator("#rows tbody")).not_to_contain_text("waiting", timeout=READY)
@@ -182,7 +182,7 @@ def test_a_batch_that_is_stopped_gives_what_is_done(browser, server, tmp_path, p
     Image.open(CAT).convert("RGB").resize((40, 30)).save(tmp_path / "a.png")
     Image.fromarray(np.tile(photograph, (8, 8, 1))).save(tmp_path / "b.png")
     page = visit(browser, server, locale="en")
-    page.click("#more > button")
+    unfold(page, "#more")
     type_in(page, "#tile", 32)
     turn_to(page, "batch")
     page.set_input_files("#files input[type=file]", [tmp_path / "a.png", tmp_path / "b.png"])
@@ -229,8 +229,8 @@ def test_axe_finds_nothing_serious_on_any_tab(browser, server, theme):
     drop(page, CAT)
     page.click("#run")
     expect(page.locator("#loupe img")).to_have_count(2, timeout=READY)
-    page.click("#more > button")
-    page.click("#look > button")
+    unfold(page, "#more")
+    unfold(page, "#look")
     for tab in TABS:
         turn_to(page, tab)
         page.wait_for_timeout(400)  # for what fades in
