@@ -15,6 +15,8 @@ from zoo.messages import Message
 MIN_SCALE, MAX_SCALE = 1.0, 8.0
 MIN_TILE = 32  # low-res pixels
 PRECISIONS = ("auto", "float32", "bfloat16")
+FORMATS = ("png", "jpg", "webp", "tif")  # not gif, which is limited to 256 colours
+METADATA = ("no location", "all", "none")
 AUTO = "auto"
 
 
@@ -194,6 +196,11 @@ class UpscaleOptions(Options):
         """Whether two networks are blended."""
         return self.texture is not None
 
+    @property
+    def asks_for_scale(self) -> bool:
+        """Whether a scale is asked for, and not a size."""
+        return all(size is None for size in (self.width, self.height, self.long_side, self.megapixels))
+
     def scale_for(self, height: int, width: int) -> float:
         """Return the factor that takes a picture of this size to the one asked for.
 
@@ -234,12 +241,10 @@ class OutputOptions(Options):
         OptionError: a value is of another kind or out of bounds.
     """
 
-    format: str | None = option(
-        None, "of the result; by default what OUT's name says, else png", str, choices=("png", "jpg", "webp", "tif")
-    )
+    format: str | None = option(None, "of the result; by default what OUT's name says, else png", str, choices=FORMATS)
     quality: int = option(95, "of jpg and webp", least=1, most=100)
     metadata: str = option(
-        "no location", "what is kept of the EXIF", choices=("no location", "all", "none"),
+        "no location", "what is kept of the EXIF", choices=METADATA,
         flags={"all": "--keep-location", "none": "--drop-metadata"},
     )  # fmt: skip
 

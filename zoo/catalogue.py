@@ -90,7 +90,7 @@ def describe(folder: Path, figures: dict[str, dict[str, float]]) -> Entry:
     return Entry(
         name=folder.name,
         family=folder.name.removeprefix("caesr-").rpartition("-")[0],
-        scale=int(read_config(folder / CONFIG)["scale"]),
+        scale=read_config(folder / CONFIG).get("scale", 1),
         parameters=count_parameters(folder),
         size=(folder / WEIGHTS).stat().st_size,
         sha256={name: sha256(folder / name) for name in FILES},

@@ -12,7 +12,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from zoo.messages import Message
+from zoo.messages import Message, message_of
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 FILES = (CONFIG, WEIGHTS)  # nothing else is ever fetched: no .bin, no .pt, no .pth
@@ -107,10 +107,10 @@ def sha256(file: Path) -> str:
 
 def one_line(error: Exception) -> str:
     """Return an error's text as part of a sentence: one line of at most 200 characters, a Message as it is."""
-    message = error.args[0] if error.args else ""
+    message = message_of(error)
     if isinstance(message, Message) and len(message) <= 200:
         return message
-    return textwrap.shorten(str(error), 200, placeholder=" …").rstrip(".")
+    return textwrap.shorten(message, 200, placeholder=" …").rstrip(".")
 
 
 def write_atomically(file: Path, text: str) -> None:

@@ -22,3 +22,8 @@ class Message(str):
     def __getnewargs_ex__(self) -> tuple:
         """Pickle the template and parameters: workers raise these errors in other processes."""
         return (self.template,), self.parameters
+
+
+def message_of(error: BaseException) -> str:
+    """Return an error's message: the `Message` that it was raised with, else its text."""
+    return error.args[0] if error.args and isinstance(error.args[0], Message) else str(error)

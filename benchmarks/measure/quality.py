@@ -25,10 +25,9 @@ from benchmarks.released import RELEASED, load_peer, peer_file
 from benchmarks.upscaling import checkpoint_upscale, network_upscale
 from caesr import CAEResNet
 from caesr.evaluation.degrade import STRENGTHS, degrade_picture
-from caesr.evaluation.evaluate import Upscale, bicubic, evaluate, means
+from caesr.evaluation.evaluate import Upscale, bicubic, evaluate, means, perceptual_measures
 from caesr.files.data import data_folder
 from caesr.imaging.metrics import weave
-from caesr.imaging.perceptual import DISTS, LPIPS
 from zoo.catalogue import CHECKPOINTS
 from zoo.checkpoint_files import WEIGHTS, sha256
 
@@ -42,8 +41,7 @@ def measure(upscale: Upscale, scale: int, known: Figures) -> Figures:
     Args:
         known: sets that were measured already with these weights; they are returned as they are.
     """
-    features, test = data_folder() / "features", data_folder() / "test"
-    perceptual = {"lpips": LPIPS(features), "dists": DISTS(features)}
+    test, perceptual = data_folder() / "test", perceptual_measures()
     ten = partial(evaluate, upscale, test / "B100", scale, first=FEW)
     sets = {name: partial(evaluate, upscale, test / name, scale) for name in TEST_SETS}
     sets["B100-10"] = partial(ten, measures=perceptual | {"weave": weave_of_unit})

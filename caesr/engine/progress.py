@@ -1,7 +1,12 @@
 """Progress of an upscaling: tiles done, tiles in total, estimated seconds left."""
 
 import time
+from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Event = TypeVar("Event")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -24,3 +29,15 @@ class ProgressTimer:
         self.done += 1
         left = (time.monotonic() - self.started) / self.done * (self.total - self.done)
         return Progress(self.done, self.total, left)
+
+
+class Steps(Generic[Event, Result]):
+    """The events of a generator, to iterate over once; then `result` is what the generator returned."""
+
+    result: Result
+
+    def __init__(self, generator: Generator[Event, None, Result]):
+        self.generator = generator
+
+    def __iter__(self) -> Generator[Event]:
+        self.result = yield from self.generator

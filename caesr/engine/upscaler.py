@@ -69,19 +69,22 @@ class Upscaler:
             self.models[m.config.scale], self.inference_models[m.config.scale] = m, with_precision(m, self.precision)
 
     @classmethod
-    def from_options(cls, options: UpscaleOptions) -> "Upscaler":
-        """Load the networks that options name and return their Upscaler.
+    def from_options(
+        cls, options: UpscaleOptions, models: Sequence[CAEResNet] | None = None, device: str | None = None
+    ) -> "Upscaler":
+        """Return the Upscaler that options describe.
 
+        Args:
+            models: the networks, if they are loaded already; by default those that the options name.
+            device: instead of the options'.
         Raises:
             ZooError, CheckpointError: as `load_family`.
             ValueError: the device is not available.
         """
-        if options.texture is not None and options.texture < 100:
-            models = load_blend(options.texture / 100)
-        else:
-            models = load_family(options.model)
-        choices = options.device, options.tile, options.ensemble, options.true_to_input, options.precision
-        return cls(models, *choices)
+        if models is None:
+            models = load_family(options.model) if options.texture is None else load_blend(options.texture / 100)
+        choices = options.tile, options.ensemble, options.true_to_input, options.precision
+        return cls(models, device or options.device, *choices)
 
     def __call__(self, image: Picture, scale: float = 4.0) -> Picture:
         """Upscale an image.

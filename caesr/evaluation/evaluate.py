@@ -11,7 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from caesr.files.data import data_folder
 from caesr.imaging.metrics import psnr, psnr_ssim_y
+from caesr.imaging.perceptual import DISTS, LPIPS
 from caesr.imaging.resize import resize_image
 from zoo.messages import Message
 
@@ -77,6 +79,16 @@ def evaluate(
 def apply_measures(measures: Mapping[str, Measure] | None, output: Tensor, target: Tensor) -> dict[str, float]:
     """Return the value of each measure, by name, for two (1, 3, H, W) in [0, 255]."""
     return {name: measure(output / 255, target / 255).item() for name, measure in (measures or {}).items()}
+
+
+def perceptual_measures() -> dict[str, Measure]:
+    """Load LPIPS and DISTS, by the names of their figures.
+
+    Raises:
+        FileNotFoundError: the features that they need are not in $CAESR_DATA.
+    """
+    features = data_folder() / "features"
+    return {"lpips": LPIPS(features), "dists": DISTS(features)}
 
 
 def means(scores: list[Score]) -> dict[str, float]:

@@ -11,12 +11,10 @@ import zoo
 from caesr.engine.upscaler import Upscaler
 from caesr.evaluation.compare import compare, draw_sheet, interpolations
 from caesr.evaluation.degrade import STRENGTHS, degrade_picture
-from caesr.evaluation.evaluate import bicubic, evaluate, means
-from caesr.files.data import data_folder
+from caesr.evaluation.evaluate import bicubic, evaluate, means, perceptual_measures
 from caesr.files.picture import PictureError
 from caesr.files.read import read_picture
 from caesr.imaging.arrays import to_rgb8
-from caesr.imaging.perceptual import DISTS, LPIPS
 from caesr.imaging.resize import resize_image
 from caesr.model.caeresnet import CAEResNet
 from caesr.model.family import load_family
@@ -109,10 +107,7 @@ def evaluate_model(
             raise ValueError(Message(message, model=name, scale=model.config.scale))
         scale = model.config.scale
         upscale = partial(Upscaler(model, device, precision=precision), scale=scale)
-    measures = {}
-    if perceptual:
-        features = data_folder() / "features"
-        measures = {"lpips": LPIPS(features), "dists": DISTS(features)}
+    measures = perceptual_measures() if perceptual else {}
     reduce = partial(degrade_picture, strength=STRENGTHS[degraded]) if degraded else resize_image
     scores = evaluate(upscale, data, scale, measures, first, reduce)
     say(f"{'picture':{NAME_WIDTH}}" + "".join(f"{figure:>13}" for figure in scores[0].figures))

@@ -15,10 +15,9 @@ from caesr.files.metadata import edit_exif, fitting_profile
 from caesr.files.picture import AnyPath, Picture, PictureError
 from caesr.files.row_writer import RowWriter
 from caesr.files.vips import field_of, pyvips
+from caesr.options import FORMATS, METADATA
 from zoo.messages import Message
 
-FORMATS = ("jpg", "png", "webp", "tif")  # not gif, which is limited to 256 colours
-METADATA = ("no location", "all", "none")
 MAX_SIDES = {"jpg": 65500, "webp": 16383}  # pixels; PNG and TIFF hold more than memory does
 DEFLATE_LEVEL = 3  # of 9, in PNG and TIFF: at the usual 6 it takes as long as a small network
 OPTIMISED_PIXELS = 30_000_000  # up to which a JPEG gets its own Huffman codes: it is held in memory for them

@@ -52,6 +52,7 @@ class Batch:
         self.manifest = Manifest(self.output, settings)
         self._folders: set[str] = set()  # where results may go
         self._results = {store.join(self.output, result) for result in self.manifest.results()}
+        self._searched: set[str] = set()  # for results of other batches
         self._conflicts: list[Status] = []  # for the report; the manifest keeps what it says of their results
         self._stack = ExitStack()  # holds the unpacked zips
         self._closed = False
@@ -74,25 +75,29 @@ class Batch:
 
     def plan(self) -> Iterator[Status]:
         """List the pictures lazily, each as queued, kept or failed."""
-        searched: set[str] = set()
         for root in self.roots:
-            self._exclude_results(root, searched)
+            self._exclude_results(root)
         for sources in list_sources(self.roots, self.output, self._stack):
-            for _, source in sources:
-                self._exclude_results(source.rpartition("/")[0], searched)
-            sources = [(picture, source) for picture, source in sources if source not in self._results]
-            yield from self._plan_folder(sources)
+            for folder in {source.rpartition("/")[0] for _, source in sources if source not in self.roots}:
+                self._exclude_results(folder)
+            if all(source in self._results and source in self.roots for _, source in sources):  # else as *.png has them
+                message = "{name} is a result in the folder of results; choose another folder to upscale it again."
+                for picture, source in sources:
+                    yield Status(Job(picture, source, ""), "failed", Message(message, name=picture.name))
+            yield from self._plan_folder([one for one in sources if one[1] not in self._results])
 
     def record(self, status: Status) -> None:
         """Write to the manifest what became of a job."""
         self.manifest.add(status)
 
-    def _exclude_results(self, folder: str, searched: set[str]) -> None:
-        """Take the results that a folder's manifest names, of other batches, for no pictures."""
+    def _exclude_results(self, folder: str) -> None:
+        """Leave out results of other batches: below an input, and in it if they lie beside their pictures."""
         path = store.local_path(folder)
-        if path and folder not in searched:
-            self._results |= recorded_results(path)
-        searched.add(folder)
+        if path and folder not in self._searched:
+            results = recorded_results(path)
+            is_input = folder in self.roots  # people may want to upscale results once more
+            self._results |= {str(result) for result in results if not is_input or results[result].exists()}
+        self._searched.add(folder)
 
     def _plan_folder(self, sources: list[Source]) -> Iterator[Status]:
         """Plan the pictures of one folder."""

@@ -11,7 +11,7 @@ from caesr.files import store
 from caesr.files.archive import ArchiveError, is_zip, unpack
 from caesr.files.store import ListedPicture, StoreError
 from caesr.jobs.naming import first_free, numbered
-from zoo.messages import Message
+from zoo.messages import Message, message_of
 
 MAX_PICTURES = 1_000_000  # of a zip that people unpack on a machine of their own
 
@@ -70,17 +70,17 @@ def below(root: str, prefix: str, output: str, stack: ExitStack) -> Iterator[lis
             root = unpacked(root, stack)
         elif not store.exists(root):
             raise StoreError(Message("{address}: there is no such file.", address=root))
-        empty = True
+        is_empty = True
         for folder in store.walk_pictures(root, exclude=output if output != root else ""):
-            empty = empty and not folder
+            is_empty = False
             yield [
                 (replace(found, name=f"{prefix}/{found.name}".strip("/")), store.join(root, found.name))
                 for found in folder
             ]
-        if empty:
+        if is_empty:
             raise StoreError(Message("{address}: there is no picture in this folder.", address=root))
     except (ArchiveError, StoreError) as error:
-        yield [(ListedPicture(name, error=error.args[0]), root)]
+        yield [(ListedPicture(name, error=message_of(error)), root)]
 
 
 def unpacked(archive: str, stack: ExitStack) -> str:

@@ -130,12 +130,16 @@ class Manifest:
         return line | {"seconds": round(status.seconds, 3), "worker": status.worker, "error": str(status.error)}
 
 
-def recorded_results(folder: Path) -> set[str]:
-    """Return the paths of the results that the manifest of a folder on this machine names, if it has one."""
+def recorded_results(folder: Path) -> dict[Path, Path]:
+    """Return the results that the manifest of a folder on this machine names, if it has one.
+
+    Returns:
+        The path of each, and the path that its picture has if it lies in this folder, too.
+    """
     if not (folder / MANIFEST).is_file():
-        return set()
+        return {}
     lines = _read_lines(str(folder))
-    return {str(folder / line["result"]) for line in lines if line.get("result")}
+    return {folder / line["result"]: folder / line["name"] for line in lines if line.get("result")}
 
 
 class _LineFile:

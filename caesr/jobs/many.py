@@ -14,9 +14,9 @@ from caesr.jobs.batch import Batch, run_batch, weights_digest
 from caesr.jobs.inputs import is_file
 from caesr.jobs.naming import result_names, without_results
 from caesr.jobs.report import Job, Report, Status
-from caesr.jobs.runner import Engine, check_target, local_engine, reason
+from caesr.jobs.runner import Engine, check_target, local_engine
 from caesr.options import OutputOptions, UpscaleOptions
-from zoo.messages import Message
+from zoo.messages import Message, message_of
 
 Say = Callable[..., None]
 
@@ -45,7 +45,8 @@ def upscale_many(
     """
     is_single = out is not None and names_a_picture(out, inputs)
     upscaler = Upscaler.from_options(upscale)
-    upscaler.route(upscale.scale)  # what cannot be had is said before the first picture is read
+    if upscale.asks_for_scale:
+        upscaler.route(upscale.scale)  # what cannot be had is said before the first picture is read
     engine, report = make_engine(upscaler, upscale, output, say=say), Report()
     files = [Path(path) for path in inputs if is_file(path) and not is_zip(path)] if out is None or is_single else []
     if files:
@@ -64,7 +65,7 @@ def upscale_many(
         except StoreError as error:
             if out is not None:
                 raise
-            report.add(Status(Job(ListedPicture(names[0]), names[0], target), "failed", error.args[0]), say)
+            report.add(Status(Job(ListedPicture(names[0]), names[0], target), "failed", message_of(error)), say)
             continue
         run_batch(batch, engine, report, retry, say)
     return report
@@ -111,7 +112,7 @@ def upscale_files(
             check_target(target, overwrite)
             jobs.append(job)
         except ValueError as error:
-            report.add(Status(job, "failed", reason(error)), say)
+            report.add(Status(job, "failed", message_of(error)), say)
     for status in engine(jobs):
         report.add(status, say)
 

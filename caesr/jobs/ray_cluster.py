@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 
+from caesr.engine.progress import Steps
 from caesr.engine.upscaler import Upscaler
 from caesr.jobs.report import Job, Status
-from caesr.jobs.runner import Engine, Steps, run_job
+from caesr.jobs.runner import Engine, run_job
 from caesr.options import OutputOptions, UpscaleOptions
 from zoo.messages import Message
 
@@ -32,8 +33,7 @@ class Worker:
     def __init__(self, models: list[Any], device: str, threads: int, upscale: UpscaleOptions, output: OutputOptions):
         torch.set_num_threads(threads)
         self.upscale, self.output = upscale, output
-        settings = {"ensemble": upscale.ensemble, "true_to_input": upscale.true_to_input}
-        self.upscaler = Upscaler(models, device, upscale.tile, precision=upscale.precision, **settings)
+        self.upscaler = Upscaler.from_options(upscale, models, device)
 
     def ready(self) -> None:
         """Answer when there is a process."""

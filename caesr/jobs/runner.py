@@ -5,11 +5,11 @@ import socket
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 
-from caesr.engine.progress import Progress
+from caesr.engine.progress import Progress, Steps
 from caesr.engine.upscaler import Upscaler
 from caesr.files import store
 from caesr.files.lazy import LazyPixels
@@ -18,11 +18,9 @@ from caesr.files.read import inspect, open_picture
 from caesr.files.write import picture_writer
 from caesr.jobs.report import Job, Status
 from caesr.options import OptionError, OutputOptions, UpscaleOptions
-from zoo.messages import Message
+from zoo.messages import Message, message_of
 
 Engine = Callable[[Iterable[Job]], Generator[Status]]  # does jobs as they come, in any order
-Event = TypeVar("Event")
-Result = TypeVar("Result")
 
 
 class RowUpscaler(Protocol):
@@ -115,25 +113,8 @@ def run_job(
                 yield from upscale_steps(upscaler, source, target, upscale, output)
     except Exception as failure:  # one picture never stops the others
         expected = isinstance(failure, (ValueError, OSError, RuntimeError, LookupError)) and str(failure)
-        error = reason(failure) if expected else f"{job.source}: {type(failure).__name__} {failure}"
+        error = message_of(failure) if expected else f"{job.source}: {type(failure).__name__} {failure}"
     return Status(job, "failed" if error else "done", error, time.monotonic() - began, worker, pages)
-
-
-def reason(error: BaseException) -> str:
-    """Return an error's message: a `Message`, with its template and parameters, where it was raised with one."""
-    return error.args[0] if error.args and isinstance(error.args[0], Message) else str(error)
-
-
-class Steps(Generic[Event, Result]):
-    """The events of a generator, to iterate over once; then `result` is what the generator returned."""
-
-    result: Result
-
-    def __init__(self, generator: Generator[Event, None, Result]):
-        self.generator = generator
-
-    def __iter__(self) -> Generator[Event]:
-        self.result = yield from self.generator
 
 
 def local_engine(

@@ -8,9 +8,9 @@ from typing import Any
 import gradio as gr
 
 import zoo
+from caesr.engine.progress import Steps
 from caesr.evaluation.compare import Comparison, draw_sheet
 from caesr.jobs.naming import result_name
-from caesr.jobs.runner import Steps
 from caesr.options import UpscaleOptions
 from caesr.page.comparison import compare_method, prepare
 from caesr.page.device import Device

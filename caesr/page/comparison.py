@@ -10,10 +10,9 @@ import numpy as np
 
 from caesr.engine.progress import Progress
 from caesr.evaluation.compare import Comparison, interpolations, measure
-from caesr.files.data import data_folder
+from caesr.evaluation.evaluate import Measure, perceptual_measures
 from caesr.files.read import read_picture
 from caesr.imaging.arrays import to_rgb8
-from caesr.imaging.perceptual import DISTS, LPIPS
 from caesr.imaging.resize import resize_image
 from caesr.options import UpscaleOptions
 from caesr.page.device import Device
@@ -102,15 +101,14 @@ def compare_method(
         spec = device.spec(replace(options, model=name, texture=texture))
         timed = yield from device.upscale_array(spec, task.source, task.scale)
         picture, seconds = timed.picture, timed.seconds
-    measures = perceptual_measures() if task.truth is not None else {}
+    measures = available_measures() if task.truth is not None else {}
     return measure(name, picture, 1e3 * seconds, task.source, task.truth, measures)
 
 
 @cache
-def perceptual_measures() -> dict[str, LPIPS | DISTS]:
+def available_measures() -> dict[str, Measure]:
     """Return LPIPS and DISTS, or nothing where the features that they need are not on this machine."""
     try:
-        features = data_folder() / "features"
-        return {"lpips": LPIPS(features), "dists": DISTS(features)}
+        return perceptual_measures()
     except FileNotFoundError:  # the page says so
         return {}

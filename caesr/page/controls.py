@@ -20,7 +20,6 @@ EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").glob("*.png
 Values = Mapping[Any, Any]  # of the components that an event takes
 HIDDEN: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 BLENDED = "texture"  # the family whose strength can be chosen
-UNKNOWN_SIDE = 1000  # pixels: what a picture is taken for while there is none
 
 
 @dataclass(frozen=True)
@@ -144,12 +143,11 @@ def about(upscale: UpscaleOptions, file: str | None, device: Device, request: gr
     """Return which checkpoints are used, their size and measured PSNR; and what the Hub did not give."""
     try:
         info = inspect(file) if file else None
-        height, width = (info.height, info.width) if info else (UNKNOWN_SIDE, UNKNOWN_SIDE)
         spec = device.spec(upscale)
         folders = {
             network.config.scale: folder for network, folder in zip(device.networks(spec), spec.folders, strict=True)
         }
-        scale = upscale.scale_for(height, width) if info else upscale.scale
+        scale = upscale.scale_for(info.height, info.width) if info else upscale.scale
         route = [folders[native] for native in choose_passes(folders, scale)]
         copies = [name for folder in spec.folders + spec.blended if (name := zoo.fell_back(folder))]
     except EXPECTED_ERRORS as error:

@@ -37,15 +37,11 @@ class EngineSpec:
 
     def upscaler(self, networks: Sequence[CAEResNet]) -> Upscaler:
         """Return the Upscaler, in the process that has the device."""
-        return self._upscaler(networks, self.options.device)
+        return Upscaler.from_options(self.options, networks)
 
     def planner(self, networks: Sequence[CAEResNet]) -> Upscaler:
         """Return an Upscaler for questions only, in a process that may have no device."""
-        return self._upscaler(networks, "cpu" if HAS_ZERO_GPU else self.options.device)
-
-    def _upscaler(self, networks: Sequence[CAEResNet], device: str) -> Upscaler:
-        o = self.options
-        return Upscaler(networks, device, o.tile, o.ensemble, o.true_to_input, o.precision)
+        return Upscaler.from_options(self.options, networks, "cpu" if HAS_ZERO_GPU else None)
 
     def kind_of_work(self, networks: Sequence[CAEResNet], scale: float) -> Hashable:
         """Return what the time for a pixel depends on: not the tile, nor how much texture is blended in.

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import gradio as gr
 
+from caesr.engine.progress import Steps
 from caesr.files import archive
 from caesr.jobs.batch import Batch
 from caesr.jobs.manifest import MANIFEST
 from caesr.jobs.report import REPORT, Status, report_text
-from caesr.jobs.runner import Steps
 from caesr.options import OutputOptions, UpscaleOptions
 from caesr.page.controls import HIDDEN, Controls, Values
 from caesr.page.device import Device
@@ -62,7 +62,8 @@ def tab(c: Controls, device: Device) -> None:
                         yield progress_html(event, request, before), gr.skip(), gr.skip()
                     else:
                         rows[n] = steps.result
-                        batch.record(rows[n])
+                        # The manifest goes to the visitor: without this machine's name and folders.
+                        batch.record(replace(rows[n], worker="", error=row_error(rows[n], None)))
                     if session in stopped:
                         rows = [replace(row, state="left") if row.state == "queued" else row for row in rows]
                     yield gr.skip(), listed(rows, request), gr.skip()

@@ -5,9 +5,9 @@ from typing import Any
 
 import gradio as gr
 
+from caesr.engine.progress import Steps
 from caesr.evaluation.compare import Comparison
 from caesr.imaging.invention import contradiction, heat_map
-from caesr.jobs.runner import Steps
 from caesr.page.comparison import INTERPOLATIONS, Task, compare_method, prepare
 from caesr.page.controls import HIDDEN, Controls, Values, family_choices
 from caesr.page.device import STARTED, Device

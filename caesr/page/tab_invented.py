@@ -8,13 +8,12 @@ import gradio as gr
 import numpy as np
 
 import zoo
-from caesr.engine.progress import Progress
+from caesr.engine.progress import Progress, Steps
 from caesr.files.picture import Picture, PictureError
 from caesr.files.read import inspect, read_picture
 from caesr.files.write import write_picture
 from caesr.imaging.arrays import to_rgb8
 from caesr.imaging.invention import contradiction, heat_map, invention
-from caesr.jobs.runner import Steps
 from caesr.options import UpscaleOptions
 from caesr.page.controls import HIDDEN, Controls, Values
 from caesr.page.device import STARTED, Device

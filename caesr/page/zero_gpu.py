@@ -16,11 +16,11 @@ except ImportError:
     spaces = None
 
 from caesr.engine.upscaler import Upscaler
-from caesr.jobs.runner import reason
 from caesr.model.caeresnet import CAEResNet
 from caesr.options import AUTO, UpscaleOptions
 from caesr.page.errors import EXPECTED_ERRORS
 from caesr.page.planner import count_planes
+from zoo.messages import message_of
 
 HAS_ZERO_GPU = spaces is not None
 # Seconds to ask for: to begin with, for a tile, and for each of its pixels. Not measured there, and generous: what
@@ -45,7 +45,7 @@ def with_gpu(task: Callable[..., Generator], seconds: Callable[..., float]) -> C
         try:
             yield from task(*arguments)
         except EXPECTED_ERRORS as error:
-            raise gr.Error(reason(error)) from error  # of any other error ZeroGPU passes on the name only
+            raise gr.Error(message_of(error)) from error  # of any other error ZeroGPU passes on the name only
 
     decorated = spaces.GPU(duration=seconds)(forked)
 

@@ -12,13 +12,14 @@ import pyvips
 from PIL import Image, ImageCms
 
 from caesr import Upscaler
+from caesr.engine.progress import Steps
 from caesr.files.picture import Picture, PictureError
 from caesr.files.read import inspect, read_picture
 from caesr.files.row_writer import png_chunk
 from caesr.files.store import ListedPicture
 from caesr.files.write import write_picture
 from caesr.jobs.report import Job, Status
-from caesr.jobs.runner import Steps, run_job
+from caesr.jobs.runner import run_job
 from caesr.options import OutputOptions, UpscaleOptions
 from tests.conftest import small
 from tests.fuzz import MAX_MEBIBYTES, process_memory

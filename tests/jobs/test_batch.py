@@ -10,11 +10,12 @@ import pytest
 
 from caesr import Upscaler
 from caesr.cli import main
+from caesr.engine.progress import Steps
 from caesr.files import store
 from caesr.files.store import ListedPicture, StoreError
 from caesr.jobs.batch import Batch, run_batch, weights_digest
 from caesr.jobs.report import Job, Report, Status
-from caesr.jobs.runner import Steps, local_engine, run_job
+from caesr.jobs.runner import local_engine, run_job
 from caesr.options import OutputOptions, UpscaleOptions
 from tests.conftest import small
 from tests.jobs.command import contents, files, picture, report, width

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from caesr.cli import main
+from tests.conftest import small
 from tests.jobs.command import caesr, contents, files, picture, report, width
 
 UNKNOWN = "is there already, and it is not known what made it."
@@ -166,3 +167,22 @@ def test_results_of_another_batch_below_or_beside_its_pictures_are_never_inputs(
     assert caesr(tmp_path / "in", "--scale", 3) == 0
     assert caesr(tmp_path / "in", "-o", tmp_path / "elsewhere") == 0
     assert files(tmp_path / "elsewhere") == {"a_x4.png"}
+
+
+def test_results_are_upscaled_once_more_into_another_folder_and_never_into_their_own(tmp_path, out, capsys):
+    picture(tmp_path / "in/a.png")
+    assert caesr(tmp_path / "in", "-o", out, "--scale", 2) == 0
+    assert caesr(out, "-o", tmp_path / "more", "--scale", 2) == 0
+    assert files(tmp_path / "more") == {"a_x2_x2.png"}
+    assert caesr(out / "a_x2.png", "-o", tmp_path / "single", "--scale", 3) == 0
+    assert files(tmp_path / "single") == {"a_x2_x3.png"}
+    assert caesr(out / "a_x2.png", "-o", out) == 2
+    assert "a_x2.png is a result in the folder of results" in capsys.readouterr().err
+    assert files(out) == {"a_x2.png"}
+
+
+def test_a_size_may_be_asked_for_where_the_default_scale_cannot_be_had(tmp_path, out):
+    small(1).save_pretrained(tmp_path / "net")
+    picture(tmp_path / "in/a.png")
+    assert caesr(tmp_path / "in", "-o", out, "--width", 24, "--model", tmp_path / "net") == 0
+    assert width(out / "a_24w.png") == 24

@@ -12,12 +12,11 @@ import pytest
 import zoo
 from caesr import Upscaler
 from caesr.engine.pipeline import Pipeline
-from caesr.engine.progress import Progress
+from caesr.engine.progress import Progress, Steps
 from caesr.files.read import inspect
 from caesr.files.store import ListedPicture
 from caesr.jobs.batch import weights_digest
 from caesr.jobs.report import Job
-from caesr.jobs.runner import Steps
 from caesr.options import OutputOptions, UpscaleOptions
 from caesr.page.device import Device
 from caesr.page.queue import Busy, Waiting

@@ -21,7 +21,7 @@ SCRIPT = """
 import hashlib, json, os, sys, tempfile
 from pathlib import Path
 from caesr.engine.pipeline import Pipeline
-from caesr.jobs.runner import reason
+from zoo.messages import message_of
 from caesr.options import OutputOptions, UpscaleOptions
 from caesr.page.device import Device
 from zoo.messages import Message
@@ -111,7 +111,7 @@ for file in (cat, Path("README.md")):
     try:
         digest(file, 4)
     except (RuntimeError, ValueError) as error:
-        shown.append([reason(error), reason(error).template, is_free(), len(spaces.calls)])
+        shown.append([message_of(error), message_of(error).template, is_free(), len(spaces.calls)])
 print(json.dumps(shown))
 """
     kernel, no_picture = page(script, spaces=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.i18n import I18nData
 
-from zoo.messages import Message
+from zoo.messages import Message, message_of
 
 FILES = {
     file.stem: tomllib.loads(file.read_text(encoding="utf-8")) for file in sorted(Path(__file__).parent.glob("*.toml"))
@@ -53,9 +53,8 @@ def language(request: gr.Request | None) -> str:
 
 def error_text(request: gr.Request | None, error: object) -> str:
     """Return why something cannot be done, in the visitor's language where its message has a translation."""
-    message = error.args[0] if isinstance(error, BaseException) and error.args else error
-    is_ours = isinstance(message, Message)  # of the system's errors, args[0] is a number
-    return str(translated(message)) if is_ours and language(request) == "zh" else str(error)
+    message = message_of(error) if isinstance(error, BaseException) else error
+    return str(translated(message) if language(request) == "zh" else message)
 
 
 def translated(message: object) -> object:
