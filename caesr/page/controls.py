@@ -112,11 +112,13 @@ def wire(blocks: gr.Blocks, c: Controls, device: Device) -> None:
         return facts(file, upscale, device, request), about(upscale, file, device, request)
 
     show: dict[str, Any] = {"fn": describe, "inputs": {c.picture, *c.inputs()}, "outputs": [c.facts, c.about]}
-    chosen = [shown.input for name, shown in c.options.items() if name not in ("model", "format", "quality")]
-    gr.on([blocks.load, c.kind.input, *chosen], trigger_mode="always_last", **show, **HIDDEN)
     model, texture, sizes = c.options["model"], c.options["texture"], size_components(c)
-    model.change(**show, **HIDDEN)  # also where another tab chooses it
-    c.on_new_picture(**show)
+    chosen = [shown.input for name, shown in c.options.items() if name not in ("model", "format", "quality")]
+    # One event: of several, the slowest would have the last word, not the latest. `change` also where another tab
+    # chooses the model.
+    triggers = [blocks.load, c.picture.input, c.kind.input, model.change, *chosen]
+    gr.on(triggers, trigger_mode="always_last", **show, **HIDDEN)
+    c.example.then(**show, **HIDDEN)
     c.kind.input(
         lambda kind: [gr.update(visible=name == kind) for name in sizes], c.kind, list(sizes.values()), **HIDDEN
     )
