@@ -95,7 +95,7 @@ def measure(kind: str) -> dict[str, int]:
 def read_alone(file: Path) -> dict[str, int]:
     """Read a file in this process, which has read another one before, and return what that takes."""
     read_picture(CAT)  # what a library does only once
-    image, info = open_image(file)
+    image, _, info = open_image(file)
     predicted = decoder_memory(image)
     del image
     pixels = []

@@ -2,10 +2,13 @@
 
 import io
 import re
+from pathlib import Path
+from typing import Any
 
 from PIL import ImageCms
 
-from caesr.files.vips import pyvips
+from caesr.files.picture import Density, Metadata
+from caesr.files.vips import field_of, pyvips
 
 
 def profile_name(icc: bytes) -> str | None:
@@ -27,6 +30,20 @@ def fitting_profile(icc: bytes | None, channels: int) -> bytes | None:
     icc = icc[:size]
     complete = len(icc) == size and (size % 4 == 0 or version < 4)
     return icc if complete and profile_name(icc) is not None else None
+
+
+def read_metadata(image: Any, path: Path, format: str) -> Metadata:
+    """Return what a file says beside its pixels.
+
+    Args:
+        image: of libvips, as the decoder of `format` opened it.
+    """
+    exif = field_of(image, "exif-data")
+    dpi = image.xres * 25.4 if image.xres > 1 else None  # 1 a millimetre: the file does not say
+    return Metadata(
+        exif=edit_exif(exif, dpi or 72.0, keep_location=True) if exif else None,
+        density=Density(dpi, dpi) if dpi else None,
+    )
 
 
 def edit_exif(exif: bytes, dpi: float, keep_location: bool) -> bytes:

@@ -1,12 +1,13 @@
-"""Picture: pixels and the metadata that travels with them; ImageInfo: what a file's header says."""
+"""Picture: pixels and what travels with them; ImageInfo: what a file's header says."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import numpy as np
 
 from caesr.files.lazy import LazyPixels
+from zoo.messages import Message
 
 AnyPath = str | os.PathLike[str]
 MODES = {1: "greyscale", 2: "greyscale with alpha", 3: "colour", 4: "colour with alpha"}  # by number of channels
@@ -31,14 +32,33 @@ class ImageInfo:
     pages: int  # frames of an animation or pages of a TIFF, of which the first is read
 
 
+@dataclass(frozen=True)
+class Density:
+    """Dots per inch in print."""
+
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file says beside its pixels and their colours."""
+
+    exif: bytes | None = None  # a block that begins as a TIFF does; it says upright, and has no thumbnail
+    xmp: bytes | None = None  # a packet of XML
+    iptc: bytes | None = None  # records of the Information Interchange Model
+    texts: tuple[tuple[str, str], ...] = ()  # keyword and text: PNG's chunks; "Comment" of a JPEG
+    density: Density | None = None  # None: the file does not say
+
+
 @dataclass(frozen=True, eq=False)
 class Picture(Generic[Pixels]):
-    """Pixels and their metadata; `dataclasses.replace(picture, pixels=...)` keeps the metadata."""
+    """Pixels and what travels with them; `dataclasses.replace(picture, pixels=...)` keeps the rest."""
 
     pixels: Pixels  # (H, W, C) uint8 or uint16; C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA
     icc: bytes | None = None  # the profile of the colours; None: sRGB
-    exif: bytes | None = None  # as stored, but saying upright, and without the thumbnail
-    dpi: float = 72.0  # dots per inch in print; a density in `exif` takes precedence
+    metadata: Metadata = field(default_factory=Metadata)
+    notes: tuple[Message, ...] = ()  # for people: what of the file was left out, mended or guessed
 
     def __post_init__(self) -> None:
         pixels = self.pixels

@@ -12,7 +12,7 @@ import numpy as np
 from caesr.files import tiff
 from caesr.files.atomic import atomic_write
 from caesr.files.metadata import edit_exif, fitting_profile
-from caesr.files.picture import AnyPath, Picture, PictureError
+from caesr.files.picture import AnyPath, Density, Picture, PictureError
 from caesr.files.row_writer import RowWriter
 from caesr.files.vips import field_of, pyvips
 from caesr.options import FORMATS, METADATA
@@ -103,14 +103,15 @@ def _prepare(image: Any, template: Picture, format: str, metadata: str) -> Any:
         image = (image / 257 if deep else image).rint().cast("uchar")
         deep = False
     space = ("grey16" if deep else "b-w") if grey else ("rgb16" if deep else "srgb")
-    image = image.copy(interpretation=space, xres=template.dpi / 25.4, yres=template.dpi / 25.4)
+    exif, density = template.metadata.exif, template.metadata.density or Density(72, 72)
+    image = image.copy(interpretation=space, xres=density.x / 25.4, yres=density.y / 25.4)
     icc = fitting_profile(template.icc, channels)
     if icc:
         image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
         if format == "webp" and grey:  # WebP has no grey, so it cannot hold the profile of one either
             image = image.icc_transform("srgb", embedded=True)
-    if template.exif and metadata != "none":
-        exif = edit_exif(template.exif, template.dpi, keep_location=metadata == "all")
+    if exif and metadata != "none":
+        exif = edit_exif(exif, density.x, keep_location=metadata == "all")
         image.set_type(pyvips.GValue.blob_type, "exif-data", exif)
     return image
 

@@ -35,7 +35,7 @@ def test_png_and_tiff_give_back_every_sample(tmp_path: Path, pixels: np.ndarray,
     assert back.pixels.dtype == pixels.dtype
     np.testing.assert_array_equal(back.pixels, pixels)
     assert back.icc is None
-    assert back.exif is None
+    assert back.metadata.exif is None
     info = inspect(path)
     assert (info.height, info.width) == pixels.shape[:2]
     assert info.depth == 8 * pixels.dtype.itemsize

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from caesr.files import write
-from caesr.files.picture import Picture, PictureError
+from caesr.files.picture import Metadata, Picture, PictureError
 from caesr.files.read import inspect, read_picture
 from caesr.files.write import write_picture
 from tests.pictures import EXIF, FORMATS, GPS, LENS, MAKE, ORIENTATION, TAKEN, make_exif, make_profile, noise, smooth
@@ -125,7 +125,7 @@ def test_an_unknown_choice_of_metadata_is_refused(tmp_path: Path):
 def test_exif_is_kept_and_the_location_only_with_all(tmp_path: Path, source: str, target: str, metadata: str):
     path = tmp_path / f"from.{source}"
     Image.fromarray(smooth()).save(path, exif=make_exif().tobytes())
-    wider = Picture(np.repeat(read_picture(path).pixels, 2, axis=1), exif=read_picture(path).exif)
+    wider = Picture(np.repeat(read_picture(path).pixels, 2, axis=1), metadata=read_picture(path).metadata)
     path = write_picture(wider, tmp_path / f"to.{target}", metadata=metadata)
     with Image.open(path) as image:
         exif = image.getexif()
@@ -177,7 +177,7 @@ def test_no_byte_of_the_location_is_kept(tmp_path: Path):
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_picture_without_exif_gets_none(tmp_path: Path, format: str):
     path = write_picture(Picture(smooth()), tmp_path / f"p.{format}")
-    assert read_picture(path).exif is None
+    assert read_picture(path).metadata.exif is None
     with Image.open(path) as image:
         assert not image.info.get("exif")
 
@@ -185,7 +185,8 @@ def test_a_picture_without_exif_gets_none(tmp_path: Path, format: str):
 @pytest.mark.parametrize("exif", [b"", b"Exif\0\0", b"Exif\0\0MM\0*\0\0\xff\xff", bytes(range(99)), b"II*\0"])
 def test_a_picture_with_broken_exif_is_read_and_written(tmp_path: Path, exif: bytes):
     np.testing.assert_array_equal(
-        read_picture(write_picture(Picture(smooth(), exif=exif), tmp_path / "p.tif")).pixels, smooth()
+        read_picture(write_picture(Picture(smooth(), metadata=Metadata(exif=exif)), tmp_path / "p.tif")).pixels,
+        smooth(),
     )
     Image.fromarray(smooth()).save(tmp_path / "p.png", exif=exif)
     np.testing.assert_array_equal(read_picture(tmp_path / "p.png").pixels, smooth())
@@ -211,7 +212,7 @@ def test_tags_that_all_claim_the_whole_file_do_not_fill_the_memory(tmp_path: Pat
 
 def test_a_big_tiff_is_written_without_exif(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(write, "CLASSIC_TIFF_BYTES", 100)
-    path = write_picture(Picture(smooth(), exif=make_exif().tobytes(), icc=make_profile()), tmp_path / "big.tif")
+    path = write_picture(Picture(smooth(), make_profile(), Metadata(exif=make_exif().tobytes())), tmp_path / "big.tif")
     assert path.read_bytes()[:4] == b"II+\0"
     assert read_picture(path).icc == make_profile()
     np.testing.assert_array_equal(read_picture(path).pixels, smooth())
@@ -221,7 +222,7 @@ def test_a_big_tiff_is_written_without_exif(tmp_path: Path, monkeypatch: pytest.
 def test_the_density_for_print_is_kept(tmp_path: Path, format: str):
     Image.fromarray(smooth()).save(tmp_path / f"scan.{format}", dpi=(300, 300))
     seen = read_picture(tmp_path / f"scan.{format}")
-    assert seen.dpi == pytest.approx(300, abs=0.1)
+    assert seen.metadata.density.x == pytest.approx(300, abs=0.1)
     for target in ("png", "tif"):
         with Image.open(write_picture(seen, tmp_path / f"out.{target}")) as image:
             assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)

@@ -13,7 +13,7 @@ import pyvips
 from PIL import Image
 
 from caesr.files import tiff
-from caesr.files.picture import Picture, PictureError
+from caesr.files.picture import Metadata, Picture, PictureError
 from caesr.files.read import inspect, read_picture
 from caesr.files.write import write_picture
 from tests.pictures import FORMATS, check_message, make_exif, make_png, noise, smooth
@@ -166,7 +166,7 @@ def test_a_side_too_long_for_the_format_is_refused(tmp_path: Path, format: str, 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str):
     path = tmp_path / "kept.tif"
     path.write_bytes(b"what was there before")
-    new = Picture(smooth(), exif=make_exif().tobytes())
+    new = Picture(smooth(), metadata=Metadata(exif=make_exif().tobytes()))
 
     def fail(*_: object) -> None:
         raise KeyboardInterrupt if moment == "stopped by hand" else OSError(28, "No space left on device")
