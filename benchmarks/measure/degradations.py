@@ -13,7 +13,7 @@ Sets, all cut into crops of 64x64 pixels:
 
 Noise can only be measured where a photograph is smooth. Chain and tests: in crops with less than 1 grey level of noise
 before degradation. Real photographs and bsds400: in the smoothest quarter of each picture's crops. In addition, chain
-and tests run on flat grey, where all that is left is noise. The measures themselves are in benchmarks/artefacts.py.
+and tests run on flat grey, where all that is left is noise. The measures themselves are in caesr/imaging/artefacts.py.
 
 Writes benchmarks/results/degradations.json, and docs/degradations.png by benchmarks/figures/degradations.py.
 """
@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 
 from benchmarks import results
-from benchmarks.artefacts import blockiness, edge_width, luma, noise
+from caesr.imaging.artefacts import blockiness, edge_width, luma, noise
 from benchmarks.figures.degradations import draw
 from benchmarks.pictures import FEW, read_rgb
 from caesr.evaluation.degrade import STRENGTHS, degrade_picture

@@ -1,4 +1,4 @@
-"""The measures of benchmarks/artefacts.py find noise, JPEG blocks and blur of known strength."""
+"""The measures of caesr/imaging/artefacts.py find noise, JPEG blocks and blur of known strength."""
 
 import io
 
@@ -8,7 +8,7 @@ import torch
 from PIL import Image, ImageFilter
 from torch import Tensor
 
-from benchmarks.artefacts import blockiness, edge_width, luma, noise
+from caesr.imaging.artefacts import blockiness, edge_width, luma, noise
 
 
 def crops(picture: np.ndarray) -> Tensor:
