@@ -44,7 +44,7 @@ def choose_model(file: Path) -> Choice:
         return Choice(RESTORING, Message("Blocks of a JPEG found: using Photo."))
     if grain >= MIN_NOISE:
         return Choice(RESTORING, Message("Noise found: using Photo."))
-    return Choice(FAITHFUL, Message("A clean picture: using Lite, which stays faithful to it."))
+    return Choice(FAITHFUL, Message("A clean picture: using Faithful."))
 
 
 def measure_artefacts(part: torch.Tensor) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from torch import Tensor
 from caesr.engine.row_buffer import RowBuffer, RowCursor
 from caesr.engine.row_engine import apply_network
 from caesr.engine.tiles import Range, Size, Window, add_halo, add_margin, turn_window
+from caesr.imaging.limits import keep_black_and_white, limit_to_surroundings, surroundings
 from caesr.imaging.resize import WindowResize
 from caesr.model.caeresnet import CAEResNet
 
@@ -90,6 +91,8 @@ class Pipeline:
         symmetries: 8 for the mean over the picture's symmetries, else 1. The picture is turned, not its tiles.
         true_to_input: correct the result until it gives the input when it is reduced again (Irani & Peleg, 1991).
         cache_bytes: that the features of a band of rows may take; the picture passes through a network in such bands.
+        overshoots: False: no value leaves those of the 3 x 3 pixels of the plane around it. True: only where they are
+            all black, or all white, it is that.
     """
 
     def __init__(
@@ -101,8 +104,10 @@ class Pipeline:
         symmetries: int = 1,
         true_to_input: bool = False,
         cache_bytes: float = math.inf,
+        overshoots: bool = True,
     ):
         self.fetch, self.size, self.symmetries, self.scale = fetch, size, symmetries, scale
+        self.overshoots = overshoots
         self.out_size = round(size[0] * scale), round(size[1] * scale)
         self.corrections = CORRECTIONS if true_to_input else 0
         # Each correction reaches two input pixels down and two up again: so much of a window's border is wrong.
@@ -137,23 +142,33 @@ class Pipeline:
             return 0
         top = max(0, row - self.margin)
         rows = top, top + 1
-        corrected = self.up.input_range(rows, 0)[0] if self.corrections else top
+        limits = surroundings(rows, self.scale, self.size[0])
+        corrected = self.up.input_range(rows, 0) if self.corrections else limits
         for step in reversed(self.chains[0]):
             rows = step.input_range(rows, 0)
-        return min(rows[0], corrected)
+        return min(rows[0], corrected[0], limits[0])
 
     def compute(self, rows: Range, columns: Range) -> Tensor:
         """Compute a window of the result: (3, rows, columns) in [0, 1]."""
         if not self.corrections:
-            return self._mean((rows, columns))
+            return self._limit(self._mean((rows, columns)), (rows, columns))
         wide = add_margin(rows, self.margin, self.out_size[0]), add_margin(columns, self.margin, self.out_size[1])
         source = self.up.input_range(wide[0], 0), self.up.input_range(wide[1], 1)
         x, original = self._mean(wide), self.fetch(*source)
         for _ in range(self.corrections):
             missing = original - self.down.resize_window(x, wide, source)
-            x = (x + self.up.resize_window(missing, source, wide)).clamp_(0, 1)
+            x = self._limit((x + self.up.resize_window(missing, source, wide)).clamp_(0, 1), wide)
         top, left = rows[0] - wide[0][0], columns[0] - wide[1][0]
         return x[:, top : top + rows[1] - rows[0], left : left + columns[1] - columns[0]]
+
+    def _limit(self, x: Tensor, window: Window) -> Tensor:
+        """Limit a window of the result to what the input allows, in place, and return it."""
+        rows, columns = (
+            surroundings(pixels, self.scale, length) for pixels, length in zip(window, self.size, strict=True)
+        )
+        limit = keep_black_and_white if self.overshoots else limit_to_surroundings
+        limit(x, self.fetch(rows, columns), (rows, columns), window, self.scale)
+        return x
 
     def _mean(self, window: Window) -> Tensor:
         """Return the mean over the symmetries of a window."""

@@ -27,8 +27,8 @@ class Plane:
     """The colours of a picture, or its alpha."""
 
     pipeline: Pipeline
-    channels: slice  # of the picture
-    template: np.ndarray  # an array with the dtype and number of these channels
+    channels: slice  # of the picture; a plane of one fills all of them
+    template: np.ndarray  # an array with the plane's dtype and number of channels
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from caesr.engine.row_engine import with_precision
 from caesr.engine.tile_runner import Plane, TileRunner
 from caesr.engine.tiles import Range, Size, Window, cut_axis, scale_range
 from caesr.files.lazy import LazyPixels
-from caesr.imaging.arrays import check_array, fill_transparent, from_pil, to_tensors
+from caesr.imaging.alpha import fill_transparent, known_alpha, restore_hidden
+from caesr.imaging.arrays import check_array, cut_strips, is_grey, to_tensors
 from caesr.model.caeresnet import CAEResNet
 from caesr.model.family import load_blend, load_family
 from caesr.options import MIN_TILE, UpscaleOptions
@@ -37,6 +38,8 @@ class Upscaler:
             section 3.7).
         true_to_input: correct the result until it gives the input when it is reduced again.
         precision: "float32", "bfloat16", or "auto": the latter where the device computes it faster.
+        keep_hidden_colours: upscale the colours of fully transparent pixels as they are: textures carry data there. By
+            default they are filled with those of the visible pixels around them.
     Raises:
         ValueError: a model that does not take and give RGB, a device that is not available, a tile below 32, an
             unknown precision.
@@ -50,6 +53,7 @@ class Upscaler:
         ensemble: bool = False,
         true_to_input: bool = False,
         precision: str = "auto",
+        keep_hidden_colours: bool = False,
     ):
         models = [model] if isinstance(model, CAEResNet) else list(model)
         if not models or any((m.config.in_channels, m.config.out_channels) != (3, 3) for m in models):
@@ -59,6 +63,7 @@ class Upscaler:
             raise ValueError(Message("tile={tile}: give 'auto' or a whole number from {least} up.", **words))
         self.device = choose_device(device)
         self.tile, self.symmetries, self.true_to_input = tile, 8 if ensemble else 1, true_to_input
+        self.keep_hidden_colours = keep_hidden_colours
         self.requested_precision, self.precision = precision, choose_precision(precision, self.device)
         self.tiles_ahead = 1 if self.device.type == "cuda" else 0  # computed by the device while one is collected
         self.models: dict[int, CAEResNet] = {}  # by native scale
@@ -83,23 +88,32 @@ class Upscaler:
         """
         if models is None:
             models = load_family(options.model) if options.texture is None else load_blend(options.texture / 100)
-        choices = options.tile, options.ensemble, options.true_to_input, options.precision
+        choices = options.tile, options.ensemble, options.true_to_input, options.precision, options.keep_hidden_colours
         return cls(models, device or options.device, *choices)
 
     def __call__(self, image: Picture, scale: float = 4.0) -> Picture:
         """Upscale an image.
 
+        A picture whose red, green and blue are equal everywhere is upscaled as grey, and the result is such a one. At
+        scale 1 alpha stays as it is, and so do the colours of fully transparent pixels.
+
         Args:
             image: (H, W) or (H, W, C) array, uint8 or uint16; C = 1 grey, 2 grey and alpha, 3 RGB,
-                4 RGB and alpha. Or a PIL image.
+                4 RGB and alpha. Or a PIL image, as `caesr.files.pil.from_pil` takes it.
             scale: 1.0 to 8.0, any number.
         Returns:
-            The same kind: (round(H·scale), round(W·scale), C), same dtype; or a PIL image.
+            The same kind: (round(H·scale), round(W·scale), C), same dtype; or a PIL image, upright, of mode L,
+            LA, RGB, RGBA or I;16, with the metadata that `caesr.files.pil.to_pil` keeps.
         Raises:
             ValueError: the image or the scale is not as above, or memory does not hold the result.
         """
         if isinstance(image, Image.Image):
-            return Image.fromarray(self(from_pil(image), scale))
+            from caesr.files.pil import from_pil, to_pil  # it needs libvips, and arrays do not
+
+            return to_pil(self(from_pil(image), scale), image)
+        if not isinstance(image, np.ndarray):
+            message = "An image is a numpy array or a PIL image, and this is a {kind}. Open a file by PIL.Image.open."
+            raise ValueError(Message(message, kind=type(image).__name__))
         check_array(image)
         self.route(scale)  # checks the scale before memory is asked for
         height, width = round(image.shape[0] * scale), round(image.shape[1] * scale)
@@ -131,51 +145,63 @@ class Upscaler:
             ValueError: as `__call__`; also if memory does not hold a strip.
         """
         check_array(image)
-        width, channels = image.shape[1], (*image.shape, 1)[2]
-        if isinstance(image, LazyPixels) and (self.symmetries > 1 or channels in (2, 4)):
+        channels, is_flat = (*image.shape, 1)[2], image.ndim == 2
+        if not isinstance(image, LazyPixels):
+            image = image.astype(image.dtype.newbyteorder("="), copy=False).reshape(*image.shape[:2], channels)
+        elif self.symmetries > 1 or channels in (2, 4):
             image = image[:, :]  # all of it is needed at once: turned, or to look for transparent pixels
-        windows, out_width = self.windows(image.shape[0], width, scale), round(width * scale)
-        height = max(rows[1] - rows[0] for ((rows, _), *_) in windows)
-        check_memory((height, out_width), 3 * image.dtype.itemsize * channels)
-        planes, alpha = self._planes(image, scale)
+        height, width = image.shape[:2]
+        windows, out_size = self.windows(height, width, scale), (round(height * scale), round(width * scale))
+        strip_height = max(rows[1] - rows[0] for ((rows, _), *_) in windows)
+        check_memory((strip_height, out_size[1]), 3 * image.dtype.itemsize * channels)
+        with_alpha = image if isinstance(image, np.ndarray) and channels in (2, 4) else None
+        alpha = None if with_alpha is None else known_alpha(with_alpha, out_size)
+        planes = self._planes(image, scale, alpha is not None)
         timer = ProgressTimer(sum(map(len, windows)) * len(planes))
         tiles = TileRunner(self.models, self.tiles_ahead).run(planes, [window for row in windows for window in row])
         for row in windows:
             start, stop = row[0][0]
             if isinstance(image, LazyPixels):  # which has one plane
                 image.discard_before(planes[0].pipeline.first_row_needed(start))
-            strip = np.empty((stop - start, out_width, channels), image.dtype)
+            strip = np.empty((stop - start, out_size[1], channels), image.dtype)
             if alpha is not None:
-                strip[:, :, -1] = alpha
+                strip[:, :, -1:] = alpha[start:stop]
             for left in reversed(range(len(row) * len(planes))):
                 tile = next(tiles)
                 strip[:, slice(*tile.window[1]), tile.plane.channels] = tile.pixels
                 if left == 0:
-                    write(strip if image.ndim == 3 else strip[:, :, 0])
+                    if with_alpha is not None and out_size == (height, width):
+                        restore_hidden(strip, with_alpha[start:stop])
+                    write(strip[:, :, 0] if is_flat else strip)
                 yield timer.tick()
 
-    def _planes(self, image: np.ndarray | LazyPixels, scale: float) -> tuple[list[Plane], int | None]:
-        """Return the planes to upscale, and alpha's value where it has only one: then it is no plane."""
-        channels = (*image.shape, 1)[2]
-        colours = slice(0, 1 if channels < 3 else 3)
-        if channels in (1, 3):
-            return [self._plane(image, colours, scale)], None
-        assert isinstance(image, np.ndarray)
-        alpha = image[:, :, -1:]
-        if (alpha == alpha[0, 0]).all():
-            return [self._plane(image, colours, scale)], int(alpha[0, 0, 0])
-        opaque = image if alpha.all() else fill_transparent(image)
-        return [self._plane(opaque, colours, scale), self._plane(alpha, slice(-1, None), scale)], None
+    def _planes(self, image: np.ndarray | LazyPixels, scale: float, alpha_is_known: bool) -> list[Plane]:
+        """Return the planes to upscale: the colours of a picture (H, W, C), and its alpha unless that is known."""
+        channels = image.shape[2]
+        if isinstance(image, LazyPixels) or channels in (1, 3):
+            return [self._plane(image, _grey_step(image), slice(0, channels), scale)]
+        is_hidden = image[:, :, -1] == 0
+        is_filled = not self.keep_hidden_colours and bool(is_hidden.any() and not is_hidden.all())
+        colours = image if is_filled else image[:, :, :-1]
+        step = _grey_step(colours)
+        if is_filled:
+            colours = fill_transparent(colours[:, :, ::step])
+        planes = [self._plane(colours, step, slice(0, channels - 1), scale)]
+        if not alpha_is_known:
+            planes.append(self._plane(image[:, :, -1:], 1, slice(-1, None), scale, overshoots=False))
+        return planes
 
-    def _plane(self, pixels: np.ndarray | LazyPixels, channels: slice, scale: float) -> Plane:
-        """Return a plane of the first channels of an array, which are `channels` of the picture."""
+    def _plane(
+        self, pixels: np.ndarray | LazyPixels, step: int, channels: slice, scale: float, overshoots: bool = True
+    ) -> Plane:
+        """Return a plane of every `step`th channel of pixels (H, W, C), which become `channels` of the result."""
 
         def fetch(rows: Range, columns: Range) -> Tensor:
-            return to_tensors(pixels[slice(*rows), slice(*columns)], self.device)[0]
+            return to_tensors(pixels[slice(*rows), slice(*columns)][:, :, ::step], self.device)[0]
 
         size, route, cache = (pixels.shape[0], pixels.shape[1]), self.route(scale), band_cache_bytes(self.device)
-        pipeline = Pipeline(fetch, size, route, scale, self.symmetries, self.true_to_input, cache)
-        return Plane(pipeline, channels, template=np.empty((1, 1, channels.stop or 1), pixels.dtype))
+        pipeline = Pipeline(fetch, size, route, scale, self.symmetries, self.true_to_input, cache, overshoots)
+        return Plane(pipeline, channels, template=np.empty((1, 1, -(-pixels.shape[2] // step)), pixels.dtype))
 
     def route(self, scale: float) -> list[CAEResNet]:
         """Return the network of each pass: one if its native scale reaches `scale`, else two that do together.
@@ -221,3 +247,12 @@ class Upscaler:
     def _tile_size(self, width: int, scale: float) -> Size:
         """Return a tile's height and width for a picture of this width; a turned picture takes square tiles."""
         return plan_tile_size(self.route(scale), width, self.tile, self.device, square=self.symmetries > 1)
+
+
+def _grey_step(image: np.ndarray | LazyPixels) -> int:
+    """Return 3 for RGB without colour, of which every third channel is enough, else 1.
+
+    Most pictures have colour in their first rows, and then no more are looked at.
+    """
+    blocks = image.look_ahead() if isinstance(image, LazyPixels) else cut_strips(image)
+    return 3 if image.shape[2] >= 3 and all(is_grey(block) for block in blocks) else 1

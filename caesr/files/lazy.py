@@ -1,6 +1,6 @@
 """LazyPixels: an array-like view of a picture file whose rows are decoded on demand and discarded after use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -17,12 +17,19 @@ class LazyPixels:
         dtype: uint8 or uint16.
         decode: returns the rows from start to stop, (stop - start, W, C). It is called for consecutive ranges from the
             top down, or once for all rows.
+        reopen: opens the file again, to look at pixels ahead of their use; None: rows looked at are held until then.
     """
 
     ndim = 3
 
-    def __init__(self, shape: tuple[int, int, int], dtype: np.dtype, decode: Callable[[int, int], np.ndarray]):
-        self.shape, self.dtype, self.decode = shape, dtype, decode
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        dtype: np.dtype,
+        decode: Callable[[int, int], np.ndarray],
+        reopen: "Callable[[], LazyPixels] | None" = None,
+    ):
+        self.shape, self.dtype, self.decode, self.reopen = shape, dtype, decode, reopen
         self.blocks: list[tuple[int, np.ndarray]] = []  # the first row of each, and its rows
         self.start = self.stop = 0  # rows that are held
 
@@ -49,6 +56,18 @@ class LazyPixels:
             if top < stop and start < top + len(rows)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def look_ahead(self) -> Iterator[np.ndarray]:
+        """Yield all rows in blocks, from the top down, before any of them was discarded.
+
+        Only the first block is held for its use. If more are asked for, the file is decoded a second time.
+        """
+        yield self[:BLOCK_ROWS, :]
+        pixels = self if self.reopen is None else self.reopen()
+        for start in range(BLOCK_ROWS, self.shape[0], BLOCK_ROWS):
+            yield pixels[start : start + BLOCK_ROWS, :]
+            if pixels is not self:
+                pixels.discard_before(start + BLOCK_ROWS)
 
     def discard_before(self, row: int) -> None:
         """Free the memory of all rows above this one; they cannot be read again."""

@@ -72,3 +72,14 @@ def test_the_whole_picture_is_never_on_the_gpu(base):
     for _ in upscaler.upscale_rows(image, 4, lambda strip: None):
         pass
     assert torch.cuda.max_memory_allocated() < 0.5 * image.nbytes * 16  # of the result as bytes
+
+
+def test_grey_alpha_and_black_are_kept_on_a_gpu(base, photograph):
+    grey, alpha = photograph[:100, :120, :1], np.zeros((100, 120, 1), np.uint8)
+    alpha[20:80, 30:90] = 128
+    cuda = Upscaler(base, "cuda", 64)
+    result = cuda(np.dstack([grey, grey, grey, alpha]), 4)
+    assert np.array_equal(result[:, :, :3], np.repeat(cuda(np.dstack([grey, alpha]), 4)[:, :, :1], 3, axis=2))
+    assert result[:, :, 3].max() == 128
+    assert (result[96:304, 136:344, 3] == 128).all()
+    assert (cuda(np.full((50, 60, 3), 255, np.uint8), 4) == 255).all()

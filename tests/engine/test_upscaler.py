@@ -12,7 +12,7 @@ from caesr import CAEResNet, Upscaler
 from caesr.engine.device import choose_device, free_cgroup_memory
 from caesr.engine.pipeline import Pipeline
 from caesr.engine.plan import choose_tile
-from caesr.imaging.arrays import fill_transparent
+from caesr.imaging.alpha import fill_transparent
 from caesr.imaging.invention import contradiction
 from caesr.imaging.resize import resize_image
 from caesr.model.family import load_blend, load_family
@@ -158,7 +158,7 @@ def test_in_strips_hidden_colours_are_filled_as_at_once(height, width, channels,
     image[..., -1] *= random.random((height, width)) < share
     parts = fill_transparent(image)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("caesr.imaging.arrays.STRIP_ROWS", 1000)
+        patch.setattr("caesr.imaging.alpha.STRIP_ROWS", 1000)
         assert np.abs(fill_transparent(image).astype(int) - parts).max() <= 1
     shown = image[..., -1] > 0
     assert np.array_equal(parts[shown], image[shown][:, :-1])
@@ -243,17 +243,45 @@ def test_an_error_that_is_not_memory_is_not_swallowed(family, photograph, monkey
 
 
 @pytest.mark.parametrize(
-    "image",
+    ("image", "words"),
     [
-        np.zeros((0, 4, 3), np.uint8),
-        np.zeros((4, 4, 5), np.uint8),
-        np.zeros((4, 4, 3), np.float32),
-        np.zeros(4, np.uint8),
+        (np.zeros((0, 4, 3), np.uint8), r"shape \(0, 4, 3\): expected"),
+        (np.zeros((4, 4, 5), np.uint8), "channels first"),
+        (np.zeros((9, 9, 5), np.uint8), "expected"),
+        (np.zeros((3, 40, 60), np.uint8), r"channels first: give image.transpose\(1, 2, 0\)"),
+        (np.zeros((1, 3, 40, 60), np.uint8), "expected"),
+        (np.zeros(4, np.uint8), "expected"),
+        (np.array(7, np.uint8), "expected"),
+        (np.zeros((4, 4, 3), np.float32), r"float32: expected uint8 or uint16. Of 0 to 1 make \(image \* 255\)"),
+        (np.full((4, 4), np.nan), "float64: expected"),
+        (np.zeros((4, 4), bool), r"bool: expected uint8 or uint16. Give image.astype\(np.uint8\) \* 255"),
+        (np.zeros((4, 4, 3), np.int64), "int64: expected uint8 or uint16. Give image.astype"),
+        (np.full((4, 4), "x"), "expected uint8 or uint16"),
+        (torch.zeros(3, 8, 8), "a numpy array or a PIL image, and this is a Tensor"),
+        ("photo.jpg", "this is a str. Open a file by PIL.Image.open"),
+        ([[0, 255]], "this is a list"),
+        (None, "this is a NoneType"),
     ],
 )
-def test_an_array_that_is_no_picture_is_refused(family, image):
-    with pytest.raises(ValueError, match="An image of"):
+def test_what_is_no_picture_is_refused_in_a_sentence(family, image, words):
+    with pytest.raises(ValueError, match=words) as error:
         Upscaler(family, "cpu")(image, 2)
+    assert str(error.value).startswith("An image ")
+    assert str(error.value).endswith(".")
+
+
+def test_the_order_in_memory_does_not_matter(family):
+    image = np.random.default_rng(0).integers(0, 65536, (30, 40, 3), dtype=np.uint16)
+    upscaler = Upscaler(family, "cpu")
+    expected = upscaler(image, 2)
+    swapped = upscaler(image.astype(">u2"), 2)
+    assert swapped.dtype == np.dtype(">u2")
+    assert np.array_equal(swapped, expected)
+    strided = np.repeat(image, 2, axis=1)[:, ::2]
+    locked = image.copy()
+    locked.flags.writeable = False
+    for other in (strided, locked, np.asfortranarray(image), image[::-1][::-1]):
+        assert np.array_equal(upscaler(other, 2), expected)
 
 
 def test_unusable_networks_and_options_are_refused_with_a_message():
