@@ -161,6 +161,7 @@ def describe_stage(stage: history.Stage) -> str:
     degraded = " degraded" if stage.degrade != "bicubic" else ""
     loss = ", ".join(f"{name} {weight:g}" for name, weight in stage.loss.items())
     return (
-        f"{stage.steps:,} steps of {stage.batch}{degraded} crops of {stage.patch}×{stage.patch} low-resolution pixels "
+        f"{stage.steps:,} steps of {stage.batch}{degraded} crops of {stage.patch}×{stage.patch} low-resolution pixels"
+        f"{f', {stage.drawings:.0%} of them drawn,' if stage.drawings else ''} "
         f"in {stage.seconds / 60:.1f} minutes on {stage.device}{f' ({loss})' if loss else ''}"
     )

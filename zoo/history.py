@@ -14,6 +14,7 @@ class Stage:
     seconds: int
     degrade: str = "bicubic"
     loss: dict[str, float] = field(default_factory=dict)  # weight of each term
+    drawings: float = 0.0  # share of the crops that were drawn
 
     @property
     def pixels(self) -> int:

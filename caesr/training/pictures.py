@@ -1,5 +1,6 @@
-"""Training pictures in device memory as bytes, and random crops of them, reduced or degraded."""
+"""Training pictures in device memory as bytes, and random crops of them, reduced or degraded; drawings among them."""
 
+import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from caesr.imaging.resize import resize
 from caesr.training.degrade import degrade
+from caesr.training.drawings import draw_pair
 from zoo.messages import Message
 
 SUFFIXES = {".webp", ".png", ".jpg", ".jpeg"}
@@ -80,35 +82,82 @@ class Pictures:
         return low_res, high_res
 
 
+class Mixture:
+    """Photographs, and drawings (caesr/training/drawings.py) in a share of the crops; new drawings in every window.
+
+    The windows and all that is drawn in them depend on the seed and the step alone, so that a resumed run finds the
+    same crops.
+    """
+
+    WINDOW, DRAWINGS = 512, 64  # steps; drawings made in a window, each with sides of two patches
+
+    def __init__(self, photographs: Pictures, share: float, batch: int, seed: int):
+        self.photographs, self.share, self.batch, self.seed = photographs, share, batch, seed
+        self.device, self.scale, self.patch = photographs.device, photographs.scale, photographs.patch
+        self.window, self.drawings = -1, photographs
+
+    def sample(self, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor, int]:
+        """Return low_res (B, 3, p, p), high_res (B, 3, s·p, s·p) and how many crops, the last ones, are drawings."""
+        count = int(self.batch * self.share + random.Random(step).random())  # noqa: S311 # not for secrets
+        pairs = [self.photographs.sample(self.batch - count, generator)]
+        if count:
+            if step // self.WINDOW != self.window:
+                self.window = step // self.WINDOW
+                self.drawings = self.draw()
+            pairs.append(self.drawings.sample(count, generator))
+        low_res, high_res = (torch.cat(parts) for parts in zip(*pairs, strict=True))
+        return low_res, high_res, count
+
+    def draw(self) -> Pictures:
+        """Make the drawings of the window."""
+        side = 2 * self.patch
+        pairs = []
+        for n in range(self.DRAWINGS):
+            pairs.append(draw_pair(np.random.default_rng((self.seed, self.window, n)), side, self.scale))
+        low_res, high_res = (
+            torch.from_numpy(np.concatenate(pictures).reshape(-1, 3)).to(self.device)
+            for pictures in zip(*pairs, strict=True)
+        )
+        return Pictures(high_res, low_res, [(side, side)] * self.DRAWINGS, self.scale, self.patch)
+
+
 class DegradedPictures:
     """Crops whose low_res went through `degrade`: each is made once and used several times in a window of steps.
 
     The windows and all that is drawn in them depend on the seed and the step alone, so that a resumed run finds the
-    same crops. Crops appear in several of their eight symmetries.
+    same crops. Crops appear in several of their eight symmetries. Half of the drawings keep their own low_res.
     """
 
     WINDOW, USES = 128, 8  # steps; uses of a crop, on average
+    CLEAN_DRAWINGS = 1 / 2
 
-    def __init__(self, pictures: Pictures, batch: int, seed: int):
-        self.source, self.batch, self.seed = pictures, batch, seed
+    def __init__(self, pictures: Mixture, seed: int):
+        self.source, self.batch, self.seed = pictures, pictures.batch, seed
         self.generator = torch.Generator(pictures.device)
-        self.window, self.pool = -1, pictures
+        self.window, self.pool = -1, pictures.photographs
 
     def sample(self, step: int) -> tuple[Tensor, Tensor]:
         """Return low_res (B, 3, p, p) and high_res (B, 3, s·p, s·p) of a step, float32 in [0, 1]."""
         if step // self.WINDOW != self.window:
             self.window = step // self.WINDOW
-            self.pool = self.make(self.WINDOW // self.USES, seed_generator(self.generator, self.seed, ~self.window))
+            steps = range(self.window * self.WINDOW, (self.window + 1) * self.WINDOW, self.USES)
+            self.pool = self.make(steps, seed_generator(self.generator, self.seed, ~self.window))
         return self.pool.sample(self.batch, seed_generator(self.generator, self.seed, step))
 
-    def make(self, batches: int, generator: torch.Generator) -> Pictures:
-        """Degrade new batches of crops."""
+    def make(self, steps: range, generator: torch.Generator) -> Pictures:
+        """Degrade the batches of crops of some steps."""
         high_res, low_res, side = [], [], self.source.patch
-        for _ in range(batches):
-            _, high = self.source.sample(self.batch, generator)
+        for step in steps:
+            low, high, drawings = self.source.sample(step, generator)
+            degraded = degrade(high, self.source.scale, generator)
+            if drawings:
+                stays_clean = (
+                    torch.rand(drawings, 1, 1, 1, generator=generator, device=low.device) < self.CLEAN_DRAWINGS
+                )
+                degraded[-drawings:] = torch.where(stays_clean, low[-drawings:], degraded[-drawings:])
             high_res.append(to_pixels(high))
-            low_res.append(to_pixels(degrade(high, self.source.scale, generator)))
-        sizes = [(side, side)] * (batches * self.batch)
+            low_res.append(to_pixels(degraded))
+        sizes = [(side, side)] * (len(steps) * self.batch)
         return Pictures(torch.cat(high_res), torch.cat(low_res), sizes, self.source.scale, side)
 
 

@@ -16,7 +16,7 @@ FEATURE_LOSSES = {"perceptual", "adversarial"}  # on features of a frozen networ
 class Recipe:
     """One training run; unknown fields and unknown losses are refused.
 
-    Resume files hold its fields as JSON: a run can only be resumed while these stay the same.
+    Resume files hold its fields as JSON: a run can only be resumed while these stay the same, `drawings` excepted.
 
     Raises:
         ValueError: a field is missing, unknown or out of bounds.
@@ -37,6 +37,7 @@ class Recipe:
     cool_down_loss: str = ""  # the only loss during the cool-down; by default `loss`
     balance: bool = False  # whether a loss's weight is its share of the gradient at the output
     degrade: str = "bicubic"  # how low_res is made from high_res: "bicubic", or "photo" (training/degrade.py)
+    drawings: float = 0.0  # share of the crops that are drawn (training/drawings.py) and not photographs
     features: str = "squeezenet"  # the frozen network of "perceptual" and "adversarial", or "vgg16"
     window: int = 96  # side of what both look at in each crop, in high-res pixels
     adversary_rate: float = 1e-3  # Adam's rate for the adversary's heads
@@ -46,6 +47,8 @@ class Recipe:
         unknown = {*self.loss} - LOSSES.keys() - FEATURE_LOSSES
         if self.degrade not in ("bicubic", "photo"):
             why = Message("degrade={value!r} is neither bicubic nor photo", value=self.degrade)
+        elif not 0 <= self.drawings <= 1:
+            why = Message("drawings={value!r} is not a share from 0 to 1", value=self.drawings)
         elif self.features not in ("squeezenet", "vgg16"):
             why = Message("features={value!r} is neither squeezenet nor vgg16", value=self.features)
         elif unknown:

@@ -19,7 +19,7 @@ from caesr.training.initial_weights import copy_fitting_weights, initialise_as_i
 from caesr.training.losses import LOSSES
 from caesr.training.objective import Objective
 from caesr.training.optimizer import make_optimizer
-from caesr.training.pictures import DegradedPictures, Pictures, find_pictures, hold_out, seed_generator
+from caesr.training.pictures import DegradedPictures, Mixture, Pictures, find_pictures, hold_out, seed_generator
 from caesr.training.recipe import Recipe
 from caesr.training.resume_file import RESUME, add_prefix, read_cool_down, read_metadata, strip_prefix
 from caesr.training.schedule import Phase
@@ -67,13 +67,14 @@ class Run:
         if source and folder and (folder / RESUME).exists():
             self._load_tensors(folder)
         files, held_out = hold_out(find_pictures([data_folder() / name for name in recipe.data]))
-        self.pictures = Pictures.read(files, recipe.model.scale, recipe.patch, device)
+        photographs = Pictures.read(files, recipe.model.scale, recipe.patch, device)
+        self.pictures = Mixture(photographs, recipe.drawings, recipe.batch, recipe.seed)
         self.validation = Pictures.read(held_out[:12], recipe.model.scale, recipe.patch, device)
         self.degraded: DegradedPictures | None = None
         if recipe.degrade == "photo":
-            self.degraded = DegradedPictures(self.pictures, recipe.batch, recipe.seed)
-            validation = DegradedPictures(self.validation, 24, 0)
-            self.validation = validation.make(4, seed_generator(self.generator, 0, 0))
+            self.degraded = DegradedPictures(self.pictures, recipe.seed)
+            validation = DegradedPictures(Mixture(self.validation, 0, 24, 0), 0)
+            self.validation = validation.make(range(4), seed_generator(self.generator, 0, 0))
 
     def _copy_weights(self, model: CAEResNet, folder: Path, must_match: bool) -> None:
         """Copy another checkpoint's weights: all of them if it must match, else those that fit."""
@@ -120,7 +121,7 @@ class Run:
         """Return low_res (B, 3, p, p) and high_res (B, 3, s·p, s·p) of the step; they depend on seed and step alone."""
         if self.degraded:
             return self.degraded.sample(self.step)
-        return self.pictures.sample(self.recipe.batch, seed_generator(self.generator, self.recipe.seed, self.step))
+        return self.pictures.sample(self.step, seed_generator(self.generator, self.recipe.seed, self.step))[:2]
 
     @torch.no_grad()
     def validate(self) -> float:
@@ -141,6 +142,7 @@ class Run:
             seconds=round(self.seconds),
             degrade=self.recipe.degrade,
             loss=self.recipe.loss,
+            drawings=self.recipe.drawings,
         )
         stages = history.append_stage(self.past, stage)
         return {"name": self.recipe.name, "base_model": self.base_model, "stages": stages}
@@ -171,7 +173,8 @@ class Run:
             TrainingError: the state is another recipe's.
         """
         metadata = read_metadata(folder)
-        if metadata["recipe"] != json.dumps(asdict(self.recipe)):
+        saved = json.loads(metadata["recipe"]) | {"drawings": self.recipe.drawings}  # which may have changed
+        if saved != json.loads(json.dumps(asdict(self.recipe))):
             text = "{file} belongs to another recipe. Choose another --out, or leave --resume off."
             raise TrainingError(Message(text, file=folder / RESUME))
         self._load_tensors(folder)

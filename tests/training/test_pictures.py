@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from caesr.imaging.resize import resize
-from caesr.training.pictures import DegradedPictures, Pictures, hold_out
+from caesr.training.pictures import DegradedPictures, Mixture, Pictures, hold_out
 
 CPU = torch.device("cpu")
 
@@ -48,8 +48,8 @@ def test_crops_reach_every_corner_and_stay_inside(photos):
 
 
 def test_degraded_crops_depend_on_seed_and_step_alone(photos):
-    pictures = Pictures.read(photos[:4], 2, 16, CPU)
-    first, same_seed, other_seed = (DegradedPictures(pictures, 4, seed) for seed in (1, 1, 2))
+    pictures = Mixture(Pictures.read(photos[:4], 2, 16, CPU), 0.3, 4, seed=0)
+    first, same_seed, other_seed = (DegradedPictures(pictures, seed) for seed in (1, 1, 2))
     for _ in range(3):
         first.sample(70)  # an earlier window, which the others skip
     low_res, high_res = first.sample(130)

@@ -16,6 +16,7 @@ from tests.training.conftest import RECIPE
         ('"psnr"', '"perceptual"', "a loss on pixels"),
         ("batch = 4", "features = 'resnet'", "neither squeezenet nor vgg16"),
         ("batch = 4", "degrade = 'rain'", "neither bicubic nor photo"),
+        ("batch = 4", "drawings = 1.5", "not a share from 0 to 1"),
         ("data =", "data", "TOML|Expected|recipe"),
     ],
 )

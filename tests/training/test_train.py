@@ -1,5 +1,6 @@
 """Training runs: rates, cool-down, stopping, resuming and continuing, and the history in the checkpoint."""
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from caesr import CAEResNet
 from caesr.training.initial_weights import initialise_as_identity
@@ -133,7 +134,7 @@ def test_a_stopped_and_resumed_run_ends_with_the_weights_of_an_unstopped_one(
         if not FEATURES.is_dir():
             pytest.skip("LEFT OUT: no features here; CAESR_DATA names the folder that holds them.")
         (tmp_path / "data/features").symlink_to(FEATURES)
-    recipe.write_text(RECIPE.replace(FIDELITY, losses))
+    recipe.write_text(RECIPE.replace(FIDELITY, losses).replace("warmup", "drawings = 0.4\nwarmup"))
     settings, spans = read_recipe(recipe), {"length": Span(steps=12), "cool_down": Span(steps=6)}
     straight = train(settings, tmp_path / "straight", CPU, **spans)
     advance, calls = Run.advance, []
@@ -176,6 +177,21 @@ def test_a_run_is_not_resumed_with_another_recipe_or_from_nothing(photos, recipe
         train(read_recipe(recipe), tmp_path / "new", CPU, resume=True)
     with pytest.raises(TrainingError, match="not both"):
         train(read_recipe(recipe), out, CPU, resume=True, source=out)
+
+
+def test_a_run_is_resumed_with_another_share_of_drawings_and_from_before_there_were_any(photos, recipe, tmp_path):
+    out = train(read_recipe(recipe), tmp_path / "out", CPU, length=Span(steps=2))
+    file = out / "resume.safetensors"
+    with safe_open(file, "pt") as stored:
+        metadata = stored.metadata()
+    old = json.loads(metadata["recipe"])
+    del old["drawings"]
+    save_file(load_file(file), file, metadata | {"recipe": json.dumps(old)})
+    for share, steps in (("0.5", 4), ("0", 6)):
+        recipe.write_text(RECIPE.replace("warmup", f"drawings = {share}\nwarmup"))
+        train(read_recipe(recipe), out, CPU, resume=True, length=Span(steps=2))
+        assert count_steps(out) == steps
+    assert history.read_stages(read_facts(out))[-1].drawings == 0
 
 
 def test_a_loss_of_nan_stops_the_run_and_keeps_the_last_good_state(photos, recipe, tmp_path, monkeypatch):
