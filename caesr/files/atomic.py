@@ -5,6 +5,7 @@ from one that is still being written.
 """
 
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,6 +16,9 @@ try:
     import fcntl
 except ImportError:  # Windows, which lets no other process remove an open file
     fcntl = None  # type: ignore[assignment]
+
+
+PART = re.compile(r"\.[0-9a-f]{32}\.part")  # the hidden name of a file that is being written
 
 
 @contextmanager

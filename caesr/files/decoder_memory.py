@@ -1,10 +1,11 @@
-"""Estimate of the memory that libvips's decoders take: for some kinds of files several times that of the pixels."""
+"""Estimate of the memory that decoders take: for some kinds of files several times that of the pixels."""
 
 from typing import Any
 
 from caesr.files.vips import field_of
 
 BUFFERED_ROWS = 8  # whatever the height: one being unpacked, one on its way from each step to the next
+WHOLE = {"heifload": 3, "heic": 3, "jxl": 3, "bmp": 3}  # times the pixels, that are held by decoders of whole pictures
 CANVASES = 2  # RGBA, of WebP and GIF: each frame of an animation is drawn onto the one before
 
 
@@ -15,12 +16,15 @@ def decoder_memory(image: Any) -> int:
     `benchmarks/measure/reading.py` compares the estimate with measurements.
 
     Args:
-        image: from a loader of libvips, 8 or 16 bits a channel, not decoded yet.
+        image: of libvips, as `open_file` returns it, 8 or 16 bits a channel, not decoded yet.
     """
     row = image.width * image.bands * (1 if image.format == "uchar" else 2)
     pixels = image.height * row
     held = 0  # by decoders that need the whole file before they give the first row
-    if field_of(image, "vips-loader") in ("webpload", "gifload"):
+    loader = field_of(image, "vips-loader")
+    if loader in WHOLE:
+        held = WHOLE[loader] * pixels
+    elif loader in ("webpload", "gifload"):
         held = CANVASES * 4 * image.width * image.height
     elif field_of(image, "jpeg-multiscan"):
         held = 2 * pixels  # coefficients of 16 bits

@@ -1,7 +1,9 @@
 """Picture: pixels and what travels with them; ImageInfo: what a file's header says."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -27,9 +29,9 @@ class ImageInfo:
     height: int
     mode: str  # 'colour', 'greyscale', 'colour with alpha', 'greyscale with alpha'
     depth: int  # 8 or 16 bits a channel
-    format: str  # 'jpg', 'png', 'webp', 'tif', 'gif'
+    format: str  # 'jpg', 'png', 'webp', 'tif', 'gif', 'bmp', 'avif', 'heic', 'jxl'
     profile: str | None  # the name of the embedded ICC profile
-    pages: int  # frames of an animation or pages of a TIFF, of which the first is read
+    pages: int  # frames of an animation, pages of a TIFF or pictures in a file, of which the first is read
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,14 @@ class Density:
 
     x: float
     y: float
+    is_ratio: bool = False  # True: only their ratio is known, which is the shape of a pixel
+
+    @property
+    def rationals(self) -> tuple[Fraction, Fraction]:
+        """Both numbers as EXIF and XMP write them: numerator and denominator of 32 bits, neither 0."""
+        x, y = (Fraction(number).limit_denominator(10_000 if number < 400_000 else 1) for number in (self.x, self.y))
+        least, most = Fraction(1, 10_000), Fraction(2**32 - 1)
+        return min(max(x, least), most), min(max(y, least), most)
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,7 @@ class Metadata:
     iptc: bytes | None = None  # records of the Information Interchange Model
     texts: tuple[tuple[str, str], ...] = ()  # keyword and text: PNG's chunks; "Comment" of a JPEG
     density: Density | None = None  # None: the file does not say
+    notes: tuple[Message, ...] = ()  # for people: what of it cannot be kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +69,9 @@ class Picture(Generic[Pixels]):
     pixels: Pixels  # (H, W, C) uint8 or uint16; C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA
     icc: bytes | None = None  # the profile of the colours; None: sRGB
     metadata: Metadata = field(default_factory=Metadata)
-    notes: tuple[Message, ...] = ()  # for people: what of the file was left out, mended or guessed
+    # For people: what of the file was left out, mended or guessed. Of a file that is read row by row this is a list
+    # that may grow until the last row, when all of its damage is known: read it after that.
+    notes: Sequence[Message] = ()
 
     def __post_init__(self) -> None:
         pixels = self.pixels

@@ -1,20 +1,24 @@
-"""Read picture files: what the header says, and the pixels, upright, 8 or 16 bits a channel, grey or RGB, with alpha."""
+"""Read picture files: what the header says, and the pixels, upright, 8 or 16 bits a channel, with or without alpha."""
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from caesr.files import tiff
+from caesr.files import parts, pillow_decoder
 from caesr.files.colour import Interpreted, interpret
-from caesr.files.decode import explain_damage, open_file
+from caesr.files.containers import tiff
+from caesr.files.decode import PILLOW_FORMATS, open_file
 from caesr.files.decoder_memory import decoder_memory
-from caesr.files.formats import SIGNATURE_BYTES, recognise
+from caesr.files.formats import SIGNATURE_BYTES, recognise, refusal
 from caesr.files.lazy import LazyPixels
 from caesr.files.metadata import profile_name, read_metadata
 from caesr.files.picture import MODES, AnyPath, ImageInfo, Picture, PictureError
-from caesr.files.vips import field_of, pyvips
+from caesr.files.row_decoder import RowDecoder
+from caesr.files.vips import field_of
 from zoo.messages import Message
 
 MAX_PIXELS = 100_000_000  # unless the environment variable CAESR_MAX_PIXELS says otherwise
@@ -27,85 +31,118 @@ def inspect(path: AnyPath) -> ImageInfo:
     Raises:
         PictureError: no file, not a picture, a damaged one, or one of an unsupported kind.
     """
-    return open_image(Path(path))[2]
+    return open_image(Path(path)).info
 
 
 def read_picture(path: AnyPath, max_pixels: int | None = None) -> Picture[np.ndarray]:
     """Read the first page of a picture file, upright.
 
-    Palettes become RGB; 1, 2 and 4 bits become 8; a transparent colour becomes alpha; CMYK and Lab become sRGB. A
-    profile that does not fit the pixels is left out.
+    Palettes become RGB; 1, 2 and 4 bits become 8, other bits than 8 become 16; a transparent colour becomes alpha; CMYK
+    and Lab become sRGB. A profile that does not fit the pixels is left out.
 
     Args:
-        path: a JPEG, PNG, WebP, TIFF or GIF, whatever its suffix.
+        path: a JPEG, PNG, WebP, TIFF, GIF, BMP or AVIF, with the optional packages HEIC or JPEG XL, whatever its
+            suffix.
         max_pixels: a picture with more pixels is refused before it is decoded, and so is one whose decoder would take
             more than 24 bytes of memory for each of that many. None: the environment variable CAESR_MAX_PIXELS, by
             default 100 megapixels.
     Raises:
-        PictureError: as for `inspect`; also over the limit, or cut short.
+        PictureError: as for `inspect`; also over the limit, or with more than half of it missing.
     """
     opened = open_picture(path, max_pixels)
     return Picture(opened.pixels[:, :], opened.icc, opened.metadata, opened.notes)
 
 
 def open_picture(path: AnyPath, max_pixels: int | None = None) -> Picture[LazyPixels]:
-    """Open a picture as `read_picture` does, but decode its rows on demand; whether it is cut short shows only then.
+    """Open a picture as `read_picture` does, but decode its rows on demand.
 
-    A picture that its EXIF rotates is decoded at once, since its first row may be the last of the file.
+    Whether a file is damaged shows only then: a slightly damaged one adds to `notes` until the last row was read, and
+    more damage raises PictureError where the rows are read. A picture that its EXIF rotates is decoded at once, since
+    its first row may be the last of the file, and so is BMP, HEIC and JPEG XL.
     """
     path = Path(path)
-    stored, interpreted, info = open_image(path)
-    _check_limits(path.name, stored, info, _max_pixels() if max_pixels is None else max_pixels)
-    image = interpreted.image
-    with explain_damage(path):
-        if field_of(image, "orientation", 1) != 1:  # a file can be decoded only once, from top to bottom
-            image = image.copy_memory().autorot()
-    dtype, region = np.dtype(np.uint8 if image.format == "uchar" else np.uint16), pyvips.Region.new(image)
+    opened = open_image(path)
+    info, notes = opened.info, list(opened.notes)
+    _check_limits(path.name, opened.stored, info, _max_pixels() if max_pixels is None else max_pixels)
+    stored, interpreted, rows = opened.stored, opened.interpreted, opened.rows
+    if info.format in PILLOW_FORMATS:
+        stored, decoder_notes = pillow_decoder.decode(path, info.format)
+        interpreted, notes = interpret(stored, path, info.format), list(decoder_notes)
+    notes += parts.find_left_out(path, info.format)
+    if info.pages > 1:
+        notes.append(Message("It has {pages} pages or frames, of which the first was taken.", pages=info.pages))
+    notes += interpreted.notes
 
-    def decode(start: int, stop: int) -> np.ndarray:
-        with explain_damage(path):
-            if stop - start == info.height:
-                return image.numpy().reshape(stop, info.width, -1)  # a region would copy them
-            pixels = region.fetch(0, start, info.width, stop - start)
-            return np.frombuffer(pixels, dtype).reshape(stop - start, info.width, -1)
+    def interpret_again(other: Any) -> Any:
+        return interpret(other, path, info.format).image
 
-    return Picture(
-        pixels=LazyPixels((info.height, info.width, image.bands), dtype, decode),
-        icc=interpreted.icc,
-        metadata=read_metadata(stored, path, info.format),
-        notes=interpreted.notes,
-    )
+    decoder = RowDecoder(path, info.format, interpreted.image, interpret_again, rows, notes)
+    decode: Callable[[int, int], np.ndarray] = decoder
+    icc, metadata, orientation = interpreted.icc, read_metadata(stored, path, info.format), orientation_of(stored)
+    del opened, stored, interpreted  # the decoder closes the file after the last row
+    if orientation != 1:  # a file can be decoded only once, from top to bottom
+        upright = _turn(decoder(0, decoder.height), orientation)
+
+        def decode_upright(start: int, stop: int) -> np.ndarray:
+            return np.ascontiguousarray(upright[start:stop])
+
+        decode = decode_upright
+    is_whole = orientation != 1 or info.format in PILLOW_FORMATS
+    reopen = None if is_whole else lambda: open_picture(path, max_pixels).pixels
+    shape = (info.height, info.width, decoder.channels)
+    return Picture(LazyPixels(shape, decoder.dtype, decode, reopen), icc, metadata, notes)
 
 
-def open_image(path: Path) -> tuple[Any, Interpreted, ImageInfo]:
-    """Open a file, of which only the header has been read: as it is stored, and as grey or RGB.
+@dataclass(frozen=True)
+class OpenedImage:
+    """A picture file of which only the header has been read."""
+
+    stored: Any  # an image of libvips, as the file says it is
+    interpreted: Interpreted  # as grey or RGB
+    info: ImageInfo
+    notes: tuple[Message, ...]  # for people: what of the file was mended or left out
+    rows: int | None  # that hold pixels, from the top of the file; None: all
+
+
+def open_image(path: Path) -> OpenedImage:
+    """Open a file, of which only the header is read.
 
     Raises:
         PictureError: as for `inspect`.
     """
-    name, beginning = path.name, _read_beginning(path)
+    beginning = _read_beginning(path)
     format = recognise(beginning)
     if format is None:
-        raise PictureError(Message("{name} is not a JPEG, PNG, WebP, TIFF or GIF; save it as one of them.", name=name))
-    image = open_file(path, format)
-    if format == "tif":
-        is_thumbnail, exif = tiff.read_exif(path)
-        if is_thumbnail:
-            raise PictureError(Message("{name} is a raw photograph; develop it to a TIFF or JPEG first.", name=name))
-        if exif:
-            image.set_type(pyvips.GValue.blob_type, "exif-data", exif)
+        raise refusal(path.name, beginning)
+    opened = open_file(path, format)
+    image = opened.image
+    if format == "tif" and tiff.is_thumbnail(path):
+        raise PictureError(Message("{name} is a raw photograph; develop it to a TIFF or JPEG first.", name=path.name))
     interpreted = interpret(image, path, format)
 
-    on_its_side = field_of(image, "orientation", 1) in (5, 6, 7, 8)
+    on_its_side = orientation_of(image) >= 5
     width, height = (image.height, image.width) if on_its_side else (image.width, image.height)
+    pages = parts.count_pages(path, format, beginning, field_of(image, "n-pages", 1))
     icc = field_of(image, "icc-profile-data")
-    pages = field_of(image, "n-pages", 1)
-    animation = beginning.find(b"acTL") if format == "png" else -1  # libvips knows no animated PNG
-    if animation > 0:
-        pages = int.from_bytes(beginning[animation + 4 : animation + 8])
     profile = profile_name(icc) if icc else None
     mode, depth = MODES[interpreted.image.bands], 8 if interpreted.image.format == "uchar" else 16
-    return image, interpreted, ImageInfo(width, height, mode, depth, format, profile, pages)
+    info = ImageInfo(width, height, mode, depth, format, profile, pages)
+    return OpenedImage(image, interpreted, info, opened.notes, opened.rows)
+
+
+def orientation_of(image: Any) -> int:
+    """Return how a libvips image lies, 1 to 8 as in EXIF; 1 is upright, and what numbers beyond these mean, too."""
+    orientation = field_of(image, "orientation", 1)
+    return orientation if 1 <= orientation <= 8 else 1
+
+
+def _turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Return a view of pixels (H, W, C), turned and mirrored as EXIF's orientation asks for (2 to 8)."""
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    rows = -1 if orientation in (3, 4, 7, 8) else 1
+    columns = -1 if orientation in (2, 3, 6, 7) else 1
+    return pixels[::rows, ::columns]
 
 
 def _read_beginning(path: Path) -> bytes:

@@ -1,24 +1,27 @@
-"""Write picture files row by row: JPEG, PNG, WebP and TIFF, with ICC profile and EXIF, complete or not at all."""
+"""Write picture files row by row, with profile and metadata, complete or not at all."""
 
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from caesr.files import tiff
 from caesr.files.atomic import atomic_write
-from caesr.files.metadata import edit_exif, fitting_profile
-from caesr.files.picture import AnyPath, Density, Picture, PictureError
+from caesr.files.containers import avif, jpeg, jxl, png, tiff, webp
+from caesr.files.edited_target import save_edited
+from caesr.files.icc import grey_as_rgb
+from caesr.files.metadata import fitting_profile, is_srgb, prepare_metadata
+from caesr.files.picture import AnyPath, Metadata, Picture, PictureError
 from caesr.files.row_writer import RowWriter
-from caesr.files.vips import field_of, pyvips
+from caesr.files.vips import pyvips
 from caesr.options import FORMATS, METADATA
 from zoo.messages import Message
 
-MAX_SIDES = {"jpg": 65500, "webp": 16383}  # pixels; PNG and TIFF hold more than memory does
+MAX_SIDES = {"jpg": 65500, "webp": 16383, "avif": 65535}  # pixels; PNG and TIFF hold more than memory does
 DEFLATE_LEVEL = 3  # of 9, in PNG and TIFF: at the usual 6 it takes as long as a small network
 OPTIMISED_PIXELS = 30_000_000  # up to which a JPEG gets its own Huffman codes: it is held in memory for them
 CLASSIC_TIFF_BYTES = 4_000_000_000  # of pixels; more need a BigTIFF
@@ -44,28 +47,25 @@ def picture_writer(
 ) -> Iterator[RowWriter]:
     """Open a picture file for writing row by row; it appears, or replaces an older one, only when it is complete.
 
-    PNG and TIFF are lossless, and so is WebP at quality 100. JPEG keeps colour as sharp as brightness (4:4:4). For JPEG
-    and WebP 16 bits are rounded to 8; for JPEG transparent pixels are laid on white. A TIFF of more than 4 GB gets no
-    EXIF.
+    PNG and TIFF are lossless, and so are WebP, AVIF and JPEG XL at quality 100. JPEG and AVIF keep colour as sharp as
+    brightness (4:4:4). 16 bits are rounded to 8 for JPEG and WebP, and for JPEG XL with colours or alpha; to 10 for
+    AVIF. For JPEG transparent pixels are laid on white. JPEG XL has no profile and becomes sRGB. The encoders of WebP,
+    AVIF and JPEG XL hold the whole picture in memory. `lost_metadata` says what of the metadata a format cannot hold.
 
     Args:
-        template: a picture with the channels, dtype, profile, EXIF and density of the one to write.
+        template: a picture with the channels, dtype, profile and metadata of the one to write.
         size: (H, W) of the picture to write.
         path: where to write; its folder exists.
-        format: 'jpg', 'png', 'webp' or 'tif'; None: by the suffix of `path`.
-        quality: 1 to 100, for JPEG and WebP.
-        metadata: what is kept of the EXIF: 'all', 'no location' (where the photograph was taken), 'none'. The profile
-            is always kept, since the colours depend on it.
+        format: one of `FORMATS`; None: by the suffix of `path`.
+        quality: 1 to 100, for all but PNG and TIFF.
+        metadata: what is kept of EXIF, XMP, IPTC, comments, texts and density: 'all', 'no location' (all but where the
+            photograph was taken), 'none'. The profile is always kept, since the colours depend on it.
     Raises:
         PictureError: unknown format or metadata, quality out of range, a side too long for the format (JPEG 65500,
-            WebP 16383), or a path that cannot be written to.
+            WebP 16383, AVIF 65535), JPEG XL without its extra, or a path that cannot be written to.
     """
     path = Path(path)
-    suffix = path.suffix[1:].lower()
-    format = format or {"jpeg": "jpg", "tiff": "tif"}.get(suffix, suffix)
-    if format not in FORMATS:
-        message = "{name} names no format to write; choose .jpg, .png, .webp or .tif."
-        raise PictureError(Message(message, name=path.name))
+    format = format_to_write(path, format)
     if not 1 <= quality <= 100:
         message = "{name} cannot have a quality of {quality}; choose 1 to 100."
         raise PictureError(Message(message, name=path.name, quality=quality))
@@ -77,11 +77,14 @@ def picture_writer(
     if side > max_side:
         message = "{name} would be {side} pixels long and a {format} holds only {limit}; save it as PNG or TIFF."
         raise PictureError(Message(message, name=path.name, side=side, format=format, limit=max_side))
+    if format == "jxl":
+        jxl.check(path.name)
+    kept = prepare_metadata(template.metadata, format, metadata, (size[0], size[1]))
     try:
         with atomic_write(path) as part:
 
             def save(image: Any) -> None:
-                _save(_prepare(image, template, format, metadata), part, format, quality)
+                _save(_prepare(image, template, format), part, format, quality, kept)
 
             with RowWriter((*size, template.pixels.shape[2]), template.pixels.dtype, save) as rows:
                 yield rows
@@ -92,46 +95,66 @@ def picture_writer(
         raise PictureError(Message(message, path=path, reason=reason)) from error
 
 
-def _prepare(image: Any, template: Picture, format: str, metadata: str) -> Any:
-    """Convert an image to what a format can hold, and attach its metadata; libvips computes it while saving."""
+def format_to_write(path: Path, format: str | None) -> str:
+    """Return the format of a file to write: `format`, or if it is None, what the suffix says.
+
+    Raises:
+        PictureError: it is none of `FORMATS`.
+    """
+    suffix = path.suffix[1:].lower()
+    format = format or {"jpeg": "jpg", "tiff": "tif"}.get(suffix, suffix)
+    if format not in FORMATS:
+        message = "{name} names no format to write; choose {choices}."
+        choices = ", ".join("." + choice for choice in FORMATS)
+        raise PictureError(Message(message, name=path.name, choices=choices))
+    return format
+
+
+def _prepare(image: Any, template: Picture, format: str) -> Any:
+    """Convert an image to what a format can hold, and attach its profile; libvips computes it while saving."""
     channels, deep = template.pixels.shape[2], template.pixels.dtype == np.uint16
     grey = channels <= 2
     if format == "jpg" and channels in (2, 4):
         white = 65535 if deep else 255
         image = (image[: channels - 1] - white) * (image[channels - 1] / white) + white
-    if format in ("jpg", "webp"):
+    if format in ("jpg", "webp") or (format == "jxl" and channels > 1):
         image = (image / 257 if deep else image).rint().cast("uchar")
         deep = False
     space = ("grey16" if deep else "b-w") if grey else ("rgb16" if deep else "srgb")
-    exif, density = template.metadata.exif, template.metadata.density or Density(72, 72)
-    image = image.copy(interpretation=space, xres=density.x / 25.4, yres=density.y / 25.4)
+    image = image.copy(interpretation=space)
     icc = fitting_profile(template.icc, channels)
+    if icc and grey and format in ("webp", "avif", "jxl"):  # WebP and AVIF have no grey, so they hold no profile of one
+        rgb = grey_as_rgb(icc)
+        if rgb:
+            image = image[0].bandjoin([image[0], image[0], *([image[1]] if channels == 2 else [])])
+            image, icc, grey = image.copy(interpretation="rgb16" if deep else "srgb"), rgb, False
     if icc:
         image.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
-        if format == "webp" and grey:  # WebP has no grey, so it cannot hold the profile of one either
-            image = image.icc_transform("srgb", embedded=True)
-    if exif and metadata != "none":
-        exif = edit_exif(exif, density.x, keep_location=metadata == "all")
-        image.set_type(pyvips.GValue.blob_type, "exif-data", exif)
+        # WebP has no grey, so it cannot hold the profile of one either; the encoder of JPEG XL takes no profile
+        if (format in ("webp", "avif") and grey) or (format == "jxl" and (grey or not is_srgb(icc))):
+            image = image.icc_transform("srgb", embedded=True, depth=16 if deep else 8)
     return image
 
 
-def _save(image: Any, path: Path, format: str, quality: int) -> None:
-    """Encode an image into a file."""
-    exif = field_of(image, "exif-data")
-    target, keep = os.fsencode(path), "icc|exif" if exif else "icc"
+def _save(image: Any, path: Path, format: str, quality: int, metadata: Metadata) -> None:
+    """Encode an image into a file, with its profile and metadata."""
+    height, width = image.height, image.width
     if format == "jpg":
-        optimised = image.width * image.height <= OPTIMISED_PIXELS
-        image.jpegsave(target, keep=keep, Q=quality, subsample_mode="off", optimize_coding=optimised)
+        options = {"Q": quality, "subsample_mode": "off", "optimize_coding": height * width <= OPTIMISED_PIXELS}
+        save_edited(image.jpegsave_target, path, partial(jpeg.edit_beginning, metadata=metadata), options)
     elif format == "png":
-        image.pngsave(target, keep=keep, filter="paeth", compression=DEFLATE_LEVEL)
-    elif format == "webp" and quality == 100:
-        image.webpsave(target, keep=keep, lossless=True, exact=True)
+        options = {"filter": "paeth", "compression": DEFLATE_LEVEL}
+        save_edited(image.pngsave_target, path, partial(png.edit_beginning, metadata=metadata), options)
     elif format == "webp":
-        image.webpsave(target, keep=keep, Q=quality, smart_subsample=True)
+        options = {"lossless": True, "exact": True} if quality == 100 else {"Q": quality, "smart_subsample": True}
+        data = image.webpsave_buffer(keep="icc", **options)
+        path.write_bytes(webp.add(data, metadata, (height, width), image.hasalpha()))
+    elif format == "avif":
+        path.write_bytes(avif.encode(image, quality, metadata))
+    elif format == "jxl":
+        jxl.save(image, path, quality, metadata)
     else:
-        size = image.width * image.height * image.bands * (2 if image.format == "ushort" else 1)
+        size = height * width * image.bands * (2 if image.format == "ushort" else 1)
         compression = {"compression": "deflate", "predictor": "horizontal", "level": DEFLATE_LEVEL}
-        image.tiffsave(target, keep=keep, bigtiff=size > CLASSIC_TIFF_BYTES, **compression)
-        if exif and size <= CLASSIC_TIFF_BYTES:
-            tiff.add_exif(path, exif, image.width, image.height)
+        image.tiffsave(os.fsencode(path), keep="icc", bigtiff=size > CLASSIC_TIFF_BYTES, **compression)
+        tiff.add(path, metadata)

@@ -60,7 +60,7 @@ def test_no_square_picture_of_a_common_kind_within_the_limit_of_pixels_is_refuse
 
 def test_the_limit_is_a_number_of_bytes_for_each_pixel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     line = write_rows(1, tmp_path / "line.tif")
-    need = decoder_memory(open_image(line)[0])
+    need = decoder_memory(open_image(line).stored)
     monkeypatch.setenv("CAESR_MAX_PIXELS", str(need // BYTES_PER_PIXEL - 1))
     with pytest.raises(PictureError, match="CAESR_MAX_PIXELS"):
         read_picture(line)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from caesr.files import write
 from caesr.files.picture import Metadata, Picture, PictureError
 from caesr.files.read import inspect, read_picture
 from caesr.files.write import write_picture
@@ -208,14 +207,6 @@ def test_tags_that_all_claim_the_whole_file_do_not_fill_the_memory(tmp_path: Pat
     assert inspect(tmp_path / "p.tif").width == 600
     assert tracemalloc.get_traced_memory()[1] < 5_000_000
     tracemalloc.stop()
-
-
-def test_a_big_tiff_is_written_without_exif(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(write, "CLASSIC_TIFF_BYTES", 100)
-    path = write_picture(Picture(smooth(), make_profile(), Metadata(exif=make_exif().tobytes())), tmp_path / "big.tif")
-    assert path.read_bytes()[:4] == b"II+\0"
-    assert read_picture(path).icc == make_profile()
-    np.testing.assert_array_equal(read_picture(path).pixels, smooth())
 
 
 @pytest.mark.parametrize("format", ["jpg", "png", "tif"])

@@ -12,41 +12,13 @@ import pytest
 import pyvips
 from PIL import Image
 
-from caesr.files import tiff
+from caesr.files.containers import tiff
 from caesr.files.picture import Metadata, Picture, PictureError
 from caesr.files.read import inspect, read_picture
 from caesr.files.write import write_picture
 from tests.pictures import FORMATS, check_message, make_exif, make_png, noise, smooth
 
 # --- reading ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("part", [0.02, 0.3, 0.6, 0.9, 0.99])
-def test_a_file_cut_short_is_refused(tmp_path: Path, format: str, part: float):
-    options = {"tif": {"compression": "tiff_adobe_deflate"}}.get(format, {"quality": 90})
-    Image.fromarray(noise(80, 90, 3)).save(tmp_path / f"whole.{format}", **options)
-    data = (tmp_path / f"whole.{format}").read_bytes()
-    (tmp_path / f"cut.{format}").write_bytes(data[: int(len(data) * part)])
-    with pytest.raises(PictureError) as error:
-        read_picture(tmp_path / f"cut.{format}")
-    check_message(error, f"cut.{format}")
-
-
-def test_a_progressive_jpeg_cut_short_is_refused(tmp_path: Path):
-    Image.fromarray(noise(80, 90, 3)).save(tmp_path / "p.jpg", progressive=True)
-    data = (tmp_path / "p.jpg").read_bytes()
-    (tmp_path / "p.jpg").write_bytes(data[: len(data) // 2])
-    with pytest.raises(PictureError, match=r"p\.jpg is damaged, cut short"):
-        read_picture(tmp_path / "p.jpg")
-
-
-def test_a_damaged_png_is_refused(tmp_path: Path):
-    data = bytearray(write_picture(Picture(noise(80, 90, 3)), tmp_path / "p.png").read_bytes())
-    data[len(data) // 2] ^= 0x55
-    (tmp_path / "p.png").write_bytes(data)
-    with pytest.raises(PictureError):
-        read_picture(tmp_path / "p.png")
 
 
 NO_PICTURES = {
@@ -135,7 +107,7 @@ def test_the_limit_is_that_of_the_argument_then_of_the_environment(tmp_path: Pat
 def test_damaged_files_print_nothing(tmp_path: Path):
     for format in FORMATS:
         data = write_picture(Picture(noise(40, 40, 3)), tmp_path / f"p.{format}").read_bytes()
-        (tmp_path / f"p.{format}").write_bytes(data[: len(data) // 2])
+        (tmp_path / f"p.{format}").write_bytes(data[: len(data) // 3])
     (tmp_path / "loop.tif").write_bytes(NO_PICTURES["loop.tif"])
     code = (
         "import sys\nfrom caesr.files.picture import PictureError\nfrom caesr.files.read import read_picture\n"
@@ -178,7 +150,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypa
     if moment == "encoding":
         monkeypatch.setattr(pyvips.Image, "tiffsave", write_half, raising=False)
     elif moment == "EXIF":
-        monkeypatch.setattr(tiff, "add_exif", fail)
+        monkeypatch.setattr(tiff, "add", fail)
     elif moment == "renaming":
         monkeypatch.setattr(Path, "replace", fail)
     else:
@@ -231,7 +203,7 @@ def test_paths_that_cannot_be_written_to_are_reported(tmp_path: Path):
 
 @pytest.mark.parametrize("name", ["p.gif", "p", "p.bmp", "png"])
 def test_an_unknown_format_is_refused(tmp_path: Path, name: str):
-    with pytest.raises(PictureError, match=r"\.jpg, \.png, \.webp or \.tif"):
+    with pytest.raises(PictureError, match=r"choose \.png, \.jpg, \.webp, \.tif, \.avif, \.jxl"):
         write_picture(Picture(smooth()), tmp_path / name)
     with pytest.raises(PictureError):
         write_picture(Picture(smooth()), tmp_path / "p.png", format="heic")

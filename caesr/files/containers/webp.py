@@ -1,0 +1,56 @@
+"""Metadata in WebP: chunks beside the pixels, which an extended header announces (RFC 9649, 2.7)."""
+
+import struct
+from collections.abc import Iterator
+
+from caesr.files.directories import Source
+from caesr.files.picture import Metadata
+
+HAS_ALPHA, HAS_EXIF, HAS_XMP = 0x10, 0x08, 0x04
+
+
+def read(source: Source) -> Metadata:
+    """Return the metadata of a WebP as they are."""
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    for kind, start, stop in _read_chunks(source):
+        if kind == b"EXIF":
+            exif = bytes(source[start:stop])
+        elif kind in (b"XMP ", b"XMP\0"):
+            xmp = bytes(source[start:stop])
+    return Metadata(exif=exif, xmp=xmp)
+
+
+def _read_chunks(source: Source) -> Iterator[tuple[bytes, int, int]]:
+    """Yield kind, start and stop of the data of each chunk, up to where they are damaged."""
+    at = 12
+    while at + 8 <= len(source):
+        (size,) = struct.unpack_from("<L", source, at + 4)
+        if at + 8 + size > len(source):
+            return
+        yield bytes(source[at : at + 4]), at + 8, at + 8 + size
+        at += 8 + size + size % 2
+
+
+def add(data: bytes, metadata: Metadata, size: tuple[int, int], has_alpha: bool) -> bytes:
+    """Return a WebP of libvips with metadata in it.
+
+    Args:
+        size: (H, W) of the picture.
+    """
+    if not metadata.exif and not metadata.xmp:
+        return data
+    flags = (HAS_EXIF if metadata.exif else 0) | (HAS_XMP if metadata.xmp else 0)
+    if data[12:16] == b"VP8X":
+        chunks = data[12:20] + bytes([data[20] | flags]) + data[21:]
+    else:
+        sides = b"".join(struct.pack("<L", side - 1)[:3] for side in (size[1], size[0]))
+        chunks = _chunk(b"VP8X", bytes([flags | (HAS_ALPHA if has_alpha else 0), 0, 0, 0]) + sides) + data[12:]
+    chunks += _chunk(b"EXIF", metadata.exif) if metadata.exif else b""
+    chunks += _chunk(b"XMP ", metadata.xmp) if metadata.xmp else b""
+    return b"RIFF" + struct.pack("<L", len(chunks) + 4) + b"WEBP" + chunks
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    """Encode a chunk."""
+    return kind + struct.pack("<L", len(data)) + data + bytes(len(data) % 2)

@@ -1,0 +1,116 @@
+"""What a file holds beside its first picture: pages and frames, gain maps, previews, videos, bytes after its end."""
+
+import mmap
+import re
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from caesr.files.jpeg_segments import APP2, EOI, segments
+from caesr.files.pillow_decoder import left_out
+from zoo.messages import Message
+
+SUBFILE_TYPE, REDUCED, MASK = 254, 1, 4
+PICTURE, PREVIEW, GAIN_MAP = Message("a picture"), Message("a preview"), Message("an HDR gain map")
+IS_GAIN_MAP = re.compile(rb"hdrgainmap|hdrgm:Version|iso:ts:21496")  # Apple, Ultra HDR, ISO 21496-1
+IS_VIDEO = re.compile(rb"(?s)....ftyp(?:mp4|isom|iso[2-9]|qt  |MSNV|avc1)|MotionPhoto_Data")
+BEGINNING_BYTES = 65536  # of a picture, within which it says that it is a gain map
+MAX_PICTURES = 1000
+
+
+def count_pages(path: Path, format: str, beginning: bytes, pages: int) -> int:
+    """Return how many pages or frames a file has.
+
+    Args:
+        beginning: its first bytes.
+        pages: as its decoder says.
+    """
+    if format == "png":  # libvips knows no animated PNG, which says so before its pixels
+        at = beginning.find(b"acTL", 0, beginning.find(b"IDAT") + 1 or len(beginning))
+        return max(1, int.from_bytes(beginning[at + 4 : at + 8])) if at > 0 else pages
+    if format == "jpg" or (format == "tif" and pages > 1):
+        with _map(path) as data:
+            if format == "jpg":
+                return 1 + jpeg_pictures(data).count(PICTURE)
+            return max(1, sum(not kind & (REDUCED | MASK) for kind in subfile_types(data, pages)))
+    return pages
+
+
+def find_left_out(path: Path, format: str) -> tuple[Message, ...]:
+    """Return notes about parts of a JPEG that are no pages; those of other formats come with their decoders."""
+    if format != "jpg":
+        return ()
+    with _map(path) as data:
+        end = next((start for marker, start, _ in segments(data) if marker == EOI), len(data))
+        pictures = jpeg_pictures(data)
+        parts = [part for part in (GAIN_MAP, PREVIEW) if part in pictures]
+        if GAIN_MAP not in parts and IS_GAIN_MAP.search(data, end):
+            parts.append(GAIN_MAP)
+        if IS_VIDEO.search(data, end):
+            parts.append(Message("a video"))
+        if not parts and not pictures and re.compile(rb"[^\0]").search(data, end):
+            message = "It goes on after the end of the picture; {bytes} bytes were left out."
+            return (Message(message, bytes=len(data) - end),)
+    return tuple(left_out(part) for part in parts)
+
+
+def _map(path: Path) -> mmap.mmap:
+    """Return the bytes of a file."""
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def jpeg_pictures(data: mmap.mmap) -> list[Message]:
+    """Return what the pictures after the first in a JPEG are (CIPA DC-007, 5.2): PICTURE, PREVIEW or GAIN_MAP."""
+    found = []
+    with suppress(struct.error, IndexError, KeyError):
+        for marker, start, stop in segments(data):
+            if marker == EOI:
+                break
+            if marker == APP2 and data[start : start + 4] == b"MPF\0":
+                base = start + 4
+                for kind, offset in list(_entries(data[base:stop]))[1:]:
+                    beginning = data[base + offset : base + offset + BEGINNING_BYTES]
+                    if kind >> 16 & 0xFF == 1:
+                        found.append(PREVIEW)
+                    elif beginning[:2] == b"\xff\xd8":
+                        found.append(GAIN_MAP if IS_GAIN_MAP.search(beginning) else PICTURE)
+                break
+    return found
+
+
+def _entries(index: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the kind of each picture and where it begins, counted from the start of this index."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}[index[:4]]
+    (at,) = struct.unpack_from(order + "L", index, 4)
+    (count,) = struct.unpack_from(order + "H", index, at)
+    for entry in range(at + 2, at + 2 + 12 * count, 12):
+        tag, _, size, place = struct.unpack_from(order + "HHLL", index, entry)
+        if tag == 0xB002:
+            for picture in range(place, place + min(size // 16, MAX_PICTURES) * 16, 16):
+                kind, _, offset = struct.unpack_from(order + "LLL", index, picture)
+                yield kind, offset
+
+
+def subfile_types(data: mmap.mmap, pages: int) -> Iterator[int]:
+    """Yield the kind of each page of a TIFF or BigTIFF (TIFF 6.0, NewSubfileType); 0: of no special kind."""
+    order = "<" if data[:2] == b"II" else ">"
+    is_big = struct.unpack_from(order + "H", data, 2)[0] == 43
+    offset, count, entry_bytes, value = ("Q", "Q", 20, 12) if is_big else ("L", "H", 12, 8)
+    (at,) = struct.unpack_from(order + offset, data, 8 if is_big else 4)
+    for _ in range(pages):
+        if not at or at + 8 > len(data):
+            return
+        (entries,) = struct.unpack_from(order + count, data, at)
+        start = at + struct.calcsize(order + count)
+        stop = min(start + entry_bytes * entries, len(data) - entry_bytes)
+        kind = 0
+        for entry in range(start, stop, entry_bytes):
+            tag = struct.unpack_from(order + "H", data, entry)[0]
+            if tag >= SUBFILE_TYPE:  # they are sorted
+                kind = struct.unpack_from(order + "L", data, entry + value)[0] if tag == SUBFILE_TYPE else 0
+                break
+        yield kind
+        next_at = start + entry_bytes * entries
+        at = struct.unpack_from(order + offset, data, next_at)[0] if next_at + 8 <= len(data) else 0

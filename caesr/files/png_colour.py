@@ -1,0 +1,101 @@
+"""Colours of a PNG without a profile: the chunks cICP, sRGB, gAMA and cHRM (PNG, third edition, 4.3 and 11.3.2)."""
+
+import struct
+import zlib
+from pathlib import Path
+
+from caesr.files import cicp, icc
+from caesr.files.cicp import CodePoints
+from caesr.files.icc import BT709, Chromaticities
+from zoo.messages import Message
+
+CHUNKS = {b"cICP": 4, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32}  # bytes of each
+MAX_CHUNKS = 1000  # before the pixels
+VIDEO_GAMMA = 2.4  # with which browsers show the transfer of BT.709 in a PNG
+SRGB_GAMMA = 1 / 2.2  # written for sRGB by programs that know no other chunk
+GAMMA_THRESHOLD = 0.05  # by which libpng, and with it browsers, take a gamma for another one
+
+
+def read_chunks(path: Path) -> dict[bytes, bytes]:
+    """Return the chunks about colours that stand before the pixels; damaged ones are left out."""
+    chunks: dict[bytes, bytes] = {}
+    with path.open("rb") as file:
+        file.seek(8)
+        for _ in range(MAX_CHUNKS):
+            head = file.read(8)
+            if len(head) < 8 or head[4:] == b"IDAT":
+                break
+            length, kind = int.from_bytes(head[:4]), head[4:]
+            start = file.tell()
+            if kind not in chunks and CHUNKS.get(kind) == length:
+                data, checksum = file.read(length), int.from_bytes(file.read(4))
+                if zlib.crc32(kind + data) == checksum:
+                    chunks[kind] = data
+            file.seek(start + length + 4)
+    return chunks
+
+
+def read_png_profile(path: Path, channels: int, embedded: bytes | None) -> tuple[bytes | None, tuple[Message, ...]]:
+    """Return the profile of a PNG's colours, None for sRGB, and what is to be said about it.
+
+    cICP comes before iCCP, that before sRGB, and that before gAMA and cHRM.
+
+    Args:
+        channels: of the picture, alpha among them.
+        embedded: the profile of iCCP, if it fits.
+    Raises:
+        HdrColours: PQ and HLG.
+    """
+    chunks, notes = read_chunks(path), []
+    if b"cICP" in chunks:
+        *numbers, full_range = chunks[b"cICP"]
+        points = CodePoints(*numbers, full_range == 1)
+        try:
+            if points.matrix or not points.full_range:
+                raise ValueError("not allowed in a PNG")
+            return cicp.profile_of(points, channels, VIDEO_GAMMA), ()
+        except cicp.HdrColours:
+            raise
+        except ValueError:
+            message = "{name}: its colour description (cICP {numbers}) is not understood and is left out."
+            numbers_text = "/".join(str(number) for number in chunks[b"cICP"])
+            notes.append(Message(message, name=path.name, numbers=numbers_text))
+    if embedded:
+        return embedded, tuple(notes)
+    if b"sRGB" in chunks:
+        return None, tuple(notes)
+    if b"cHRM" in chunks and b"gAMA" not in chunks and channels >= 3:
+        message = "{name}: its primaries (cHRM) come without a gamma and are left out, as browsers do."
+        notes.append(Message(message, name=path.name))
+    try:
+        return _measured_profile(chunks, channels), tuple(notes)
+    except ValueError:
+        message = "{name}: its gamma or its primaries (gAMA, cHRM) are damaged and are left out."
+        return None, (*notes, Message(message, name=path.name))
+
+
+def _measured_profile(chunks: dict[bytes, bytes], channels: int) -> bytes | None:
+    """Return the profile for gAMA and cHRM; None: browsers show the picture as sRGB.
+
+    They take no notice of cHRM without gAMA, and of gAMA alone where it is about that of sRGB.
+
+    Raises:
+        ValueError: damaged numbers.
+    """
+    if b"gAMA" not in chunks:
+        return None
+    stored_gamma = int.from_bytes(chunks[b"gAMA"]) / 100_000
+    if b"cHRM" not in chunks and abs(stored_gamma / SRGB_GAMMA - 1) <= GAMMA_THRESHOLD:
+        return None
+    if not stored_gamma:
+        raise ValueError("gamma 0")
+    chromaticities = _read_chromaticities(chunks[b"cHRM"]) if b"cHRM" in chunks else BT709
+    name = f"gAMA {stored_gamma:g}" + (", cHRM" if b"cHRM" in chunks else "")
+    return icc.make_profile(name, channels, chromaticities, [icc.gamma_curve(1 / stored_gamma)])
+
+
+def _read_chromaticities(chunk: bytes) -> Chromaticities:
+    """Return the chromaticities of cHRM, where white comes first."""
+    white_x, white_y, *primaries = (number / 100_000 for number in struct.unpack(">8L", chunk))
+    red_x, red_y, green_x, green_y, blue_x, blue_y = primaries
+    return red_x, red_y, green_x, green_y, blue_x, blue_y, white_x, white_y

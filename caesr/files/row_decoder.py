@@ -1,0 +1,213 @@
+"""RowDecoder: decode a picture row by row, and of a slightly damaged file what every viewer shows of it."""
+
+import logging
+import mmap
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from caesr.files import mend
+from caesr.files.decode import explain_damage, load, notes_of
+from caesr.files.jpeg_segments import SOS, segments, shows_every_detail
+from caesr.files.vips import pyvips
+from zoo.messages import Message
+
+STEP_ROWS = 8  # decoded at once: those of a JPEG's blocks, so that the first damaged one is known
+GREY = {"uint8": 128, "uint16": 32768}
+# Warnings of libjpeg about files of odd programs whose pixels are right.
+HARMLESS = ("Invalid SOS parameters", "Inconsistent progression", "Unknown Adobe color transform", "unknown JFIF")
+
+
+class RowDecoder:
+    """Decoder of consecutive rows, from the top down.
+
+    A strict decoder comes first. Where it fails, the file is mended or a tolerant decoder takes over, and a note says
+    what is wrong. Rows that are missing are grey, if they are less than half; else the picture is refused. Whether a
+    file is damaged is known for certain only after its last row: `notes` grows until then.
+
+    Args:
+        path: the file.
+        format: of the file.
+        image: of libvips, opened strictly, as `interpret` returns it; not rotated.
+        interpret: makes such an image of one that was opened otherwise.
+        rows: that hold pixels; None: all.
+        notes: for people, to which it adds.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        format: str,
+        image: Any,
+        interpret: Callable[[Any], Any],
+        rows: int | None,
+        notes: list[Message],
+    ):
+        self.path, self.format, self.interpret, self.notes = path, format, interpret, notes
+        self.width, self.height, self.channels = image.width, image.height, image.bands
+        self.dtype = np.dtype(np.uint8 if image.format == "uchar" else np.uint16)
+        self.image = image  # keeps what libvips reads from, as long as the region is there
+        self.region = pyvips.Region.new(image)
+        self.rows = self.height  # that hold pixels
+        self.attempts = 0  # to read a damaged file
+        self.data = b""  # the file, once it was mended
+        if rows is not None and rows < self.height:
+            with explain_damage(path):
+                self._fill_from(rows)
+
+    def __call__(self, start: int, stop: int) -> np.ndarray:
+        """Return rows from start to stop: (stop - start, W, C).
+
+        Raises:
+            PictureError: the file is damaged too much.
+        """
+        out = np.full((stop - start, self.width, self.channels), GREY[self.dtype.name], self.dtype)
+        if self.channels in (2, 4):
+            out[..., -1] = 255 if self.dtype == np.uint8 else 65535
+        with explain_damage(self.path):
+            for top in range(start, stop, STEP_ROWS):
+                self._read(out[top - start : top - start + STEP_ROWS], top)
+            if stop == self.height:
+                self._finish()
+        return out
+
+    def _read(self, out: np.ndarray, top: int) -> None:
+        """Decode the rows from `top` on, as far as they hold pixels."""
+        while top < self.rows:
+            count = min(len(out), self.rows - top)
+            try:
+                pixels = self.region.fetch(0, top, self.width, count)
+            except pyvips.Error as error:
+                self._recover(top, str(error))
+                continue
+            out[:count] = np.frombuffer(pixels, self.dtype).reshape(count, self.width, self.channels)
+            return
+
+    def _finish(self) -> None:
+        """Close the file; libvips says only then whether libjpeg warned of the last rows."""
+        with _warnings() as said:
+            self.region = self.image = None
+        if self.format == "jpg" and not self.attempts and any("read gave" in text for text in said):
+            self._note_rows(self.height - STEP_ROWS)
+
+    # --- what is damaged ---
+
+    def _recover(self, row: int, reason: str) -> None:
+        """Go on at a row at which the decoder failed.
+
+        Raises:
+            pyvips.Error: too much is damaged.
+        """
+        self.attempts += 1
+        if self.format == "png" and self.attempts == 1:
+            self._mend_png()
+        elif self.format == "jpg" and self.attempts <= 3:
+            self._mend_jpeg(row, reason)
+        elif self.format in ("tif", "png"):
+            self._fill_from(row)
+        else:
+            raise pyvips.Error(reason)
+
+    def _mend_png(self) -> None:
+        """Read a PNG of which a checksum is wrong or a part is missing."""
+        with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            try:
+                mended = mend.mend_png(data, pixels_too=True)
+            except mend.Hopeless as error:
+                raise pyvips.Error("damaged too much") from error
+        assert mended is not None
+        assert mended.rows is not None
+        self._open(mended.data)
+        if mended.rows < self.height:
+            self._fill_from(mended.rows)
+        elif mended.is_verified:
+            message = "A checksum is wrong, but its pixels are right, as another one says."
+            self.notes.append(Message(message))
+        elif mended.has_end:
+            message = "A checksum is wrong; its pixels are all there, but some may be wrong."
+            self.notes.append(Message(message))
+
+    def _mend_jpeg(self, row: int, reason: str) -> None:
+        """Read a JPEG that is cut short, or that libjpeg warned of."""
+        if self.attempts == 1:
+            data = self.path.read_bytes()
+            mended = mend.mend_jpeg(data)
+            if mended:  # perhaps all that is missing is the end
+                self.data = mended.data
+                self.notes += notes_of(mended)
+                return self._open(self.data)
+            self.data = data
+            self.attempts += 1
+        elif self.attempts == 2:
+            self._retract()
+            is_progressive = sum(marker == SOS for marker, *_ in segments(self.data)) > 1
+            if not is_progressive:
+                return self._fill_from(row)
+            if not shows_every_detail(self.data):
+                raise pyvips.Error("mostly gone")
+            message = "It is cut short: all of it is there, but without its finest details."
+            self.notes.append(Message(message))
+            return self._open(self.data, "none")
+        if self.attempts > 2:
+            raise pyvips.Error(reason)
+        if not any(text in reason for text in HARMLESS):
+            if self._last_row() < self.height / 2:
+                raise pyvips.Error("mostly gone")
+            self._note_rows(row)
+        self._open(self.data, "none")
+
+    def _open(self, data: bytes, fail_on: str | None = None) -> None:
+        """Read the file otherwise from now on."""
+        self.image = self.interpret(load(data, self.format, fail_on))
+        self.region = pyvips.Region.new(self.image)
+
+    def _fill_from(self, row: int) -> None:
+        """Let rows from this one on be grey."""
+        if 2 * row < self.height:
+            raise pyvips.Error("mostly gone")
+        self.rows = row
+        self._retract()
+        message = "It is cut short or damaged: the last {missing} of its {height} rows are missing and are grey."
+        self.notes.append(Message(message, missing=self.height - row, height=self.height))
+
+    def _retract(self) -> None:
+        """Take back what was said before the pixels were read."""
+        self.notes[:] = [note for note in self.notes if "its pixels are all there" not in note]
+
+    def _note_rows(self, row: int) -> None:
+        """Say that pixels from a row on may be wrong."""
+        message = "It is damaged from row {row} of {height} on; what follows may be wrong."
+        self.notes.append(Message(message, row=max(0, row), height=self.height))
+
+    def _last_row(self) -> int:
+        """Return the row after the last one in which a tolerant decoder finds more than one colour."""
+        region, last = pyvips.Region.new(load(self.data, self.format, "none")), 0
+        for top in range(0, self.height, STEP_ROWS):
+            count = min(STEP_ROWS, self.height - top)
+            rows = np.frombuffer(region.fetch(0, top, self.width, count), np.uint8).reshape(count, self.width, -1)
+            if (rows != rows[:1, :1]).any():
+                last = top + count
+        return last
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """Collect what libvips warns of in this thread."""
+    said: list[str] = []
+    thread = threading.get_ident()
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.thread == thread:
+                said.append(record.getMessage())
+
+    logger, collector = logging.getLogger("pyvips"), Collector()
+    logger.addHandler(collector)
+    try:
+        yield said
+    finally:
+        logger.removeHandler(collector)
