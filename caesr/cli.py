@@ -1,6 +1,7 @@
 """CAESR on the command line: upscale pictures, compare networks, measure and train checkpoints."""
 
 import argparse
+import io
 import json
 import math
 import os
@@ -16,6 +17,7 @@ from caesr.engine.device import choose_device
 from caesr.evaluation.verbs import compare_models, evaluate_model
 from caesr.jobs.many import upscale_many
 from caesr.jobs.ray_cluster import ray_engine
+from caesr.jobs.report import printable
 from caesr.jobs.runner import Engine, local_engine
 from caesr.options import OptionError, Options, OutputOptions, UpscaleOptions, option_table
 from caesr.training.recipe import read_recipe
@@ -36,20 +38,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words and words[0] not in (*VERBS, "-h", "--help", "--version"):
         words.insert(0, "upscale")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may be more than a terminal can show
     if arguments is None:
         signal.signal(signal.SIGTERM, terminate)
-    options = make_parser().parse_args(words)
+    options = make_parser().parse_args(as_paths(words))
     try:
         return options.run(options)
     except (ZooError, OSError, ValueError, RuntimeError) as error:
         message = str(error)
         if isinstance(error, OSError) and error.strerror:  # the system's own; ours are sentences
             message = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
-        print(f"caesr: {message}", file=sys.stderr)
+        print(f"caesr: {printable(message)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:  # files are written whole or not at all, so there is nothing to clear away
         print("\ncaesr: stopped. What was finished is kept, and nothing is left half-written.", file=sys.stderr)
         return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+
+
+def as_paths(words: Sequence[str]) -> list[str]:
+    """Return the words of a command line with ./ before names of files that begin with a dash, as *.jpg may give them.
+
+    Options themselves, and what follows "--", stay.
+    """
+    end = words.index("--") if "--" in words else len(words)
+    rows = [*option_table(UpscaleOptions), *option_table(OutputOptions)]
+    flags = {"-o", "-h", *(flag for row in rows for flag in (row.flag, *row.flags.values()))}
+    dashed = [word.startswith("-") and word not in flags and os.path.lexists(word) for word in words[:end]]
+    return [f"./{word}" if is_file else word for word, is_file in zip(words, dashed, strict=False)] + list(words[end:])
 
 
 class Parser(argparse.ArgumentParser):
@@ -215,7 +232,7 @@ def chosen(options: argparse.Namespace, table: type) -> Any:
 def say(line: str, end: str = "\n") -> None:
     """Print a line to stderr; one that the next replaces only on a terminal."""
     if end == "\n" or sys.stderr.isatty():
-        print(line, end=end, file=sys.stderr, flush=True)
+        print(printable(line), end=end, file=sys.stderr, flush=True)
 
 
 def run_upscale(options: argparse.Namespace) -> int:
@@ -231,7 +248,7 @@ def run_upscale(options: argparse.Namespace) -> int:
         options.overwrite, options.retry, make_engine, say,
     )  # fmt: skip
     print(report.summary(), file=sys.stderr)
-    return 2 if report.failed else 0
+    return 0 if report.is_complete else 2
 
 
 def run_compare(options: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from pathlib import PurePath
 from typing import Any
 
 from zoo.messages import Message
@@ -15,7 +16,7 @@ from zoo.messages import Message
 MIN_SCALE, MAX_SCALE = 1.0, 8.0
 MIN_TILE = 32  # low-res pixels
 PRECISIONS = ("auto", "float32", "bfloat16")
-FORMATS = ("png", "jpg", "webp", "tif")  # not gif, which is limited to 256 colours
+FORMATS = ("png", "jpg", "webp", "tif", "avif", "jxl")  # not gif, which is limited to 256 colours
 METADATA = ("no location", "all", "none")
 AUTO = "auto"
 
@@ -134,7 +135,8 @@ class Options:
             elif value in row.flags:
                 words.append(row.flags[value])
             else:
-                words += [row.flag, str(value).removesuffix(".0") if row.kind is float else str(value)]
+                text = str(value).removesuffix(".0") if row.kind is float else str(value)
+                words += [f"{row.flag}={text}"] if text.startswith("-") else [row.flag, text]
         return words
 
     def python_call(self) -> str:
@@ -170,6 +172,9 @@ class UpscaleOptions(Options):
     )
     ensemble: bool = option(False, "average over eight symmetries of the picture: eight times the work")
     true_to_input: bool = option(False, "correct the result until, reduced again, it gives the picture")
+    keep_hidden_colours: bool = option(
+        False, "upscale the colours under transparent pixels as they are: textures carry data there"
+    )
     precision: str = option(
         AUTO, "of the features; auto: bfloat16 where it is faster", choices=PRECISIONS, on_page=False
     )
@@ -242,11 +247,13 @@ class OutputOptions(Options):
     """
 
     format: str | None = option(None, "of the result; by default what OUT's name says, else png", str, choices=FORMATS)
-    quality: int = option(95, "of jpg and webp", least=1, most=100)
+    quality: int = option(95, "of jpg, webp, avif and jxl", least=1, most=100)
     metadata: str = option(
-        "no location", "what is kept of the EXIF", choices=METADATA,
+        "no location", "what is kept of EXIF, XMP, IPTC, comments and density", choices=METADATA,
         flags={"all": "--keep-location", "none": "--drop-metadata"},
     )  # fmt: skip
+    keep_print_size: bool = option(False, "multiply the density (dpi) by the scale, so that in print the size stays")
+    keep_date: bool = option(False, "give the result's file the date of the picture's", on_page=False)
 
     @property
     def suffix(self) -> str:
@@ -255,8 +262,14 @@ class OutputOptions(Options):
 
 
 def command_line(source: str, target: str, upscale: UpscaleOptions, output: OutputOptions) -> str:
-    """Return the shell command that upscales a picture with these options."""
-    return shlex.join(["caesr", source, "-o", target, *upscale.command_words(), *output.command_words()])
+    """Return the command of a POSIX shell that upscales a picture with these options."""
+    files = [shell_path(source), "-o", shell_path(target)]
+    return shlex.join(["caesr", *files, *upscale.command_words(), *output.command_words()])
+
+
+def shell_path(name: str) -> str:
+    """Return the path of a file in the current folder that no command takes for an option or for one of its verbs."""
+    return f"./{name}" if name.startswith("-") or not PurePath(name).suffix else name
 
 
 def python_lines(source: str, target: str, upscale: UpscaleOptions, output: OutputOptions) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shlex
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from caesr.cli import chosen, main, make_parser
+from caesr.cli import VERBS, chosen, main, make_parser
 from caesr.options import (
     MAX_SCALE,
     MIN_SCALE,
@@ -259,6 +260,31 @@ def test_the_copied_command_and_the_copied_python_make_the_same_file(tmp_path):
     assert main(words) == 0
     exec(python_lines(str(source), str(by_python), upscale, output), {})
     assert by_command.read_bytes() == by_python.read_bytes()
+
+
+FILE_NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=12)
+SHOW = "import os, sys; sys.stdout.buffer.write(b'\\0'.join(map(os.fsencode, sys.argv[1:])))"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no POSIX shell there")
+@settings(deadline=None, max_examples=30)
+@given(FILE_NAMES, FILE_NAMES, OUTPUT)
+@example("-photo.jpg", "--out.png", OutputOptions(keep_date=True))
+@example("train", "batch", OutputOptions())
+@example('a\'b "c" $(d) `e`\n\\*?~.jpg', "é 日😀!&|;<>.png", OutputOptions("jpg"))
+@example("-h", "--help", OutputOptions())
+@example("=a.jpg", "@b.png", OutputOptions())
+def test_a_shell_reads_the_copied_command_as_it_is_meant(source, target, output):
+    upscale = UpscaleOptions(model="-nets/a b")
+    line = command_line(source, target, upscale, output)
+    shell = f'caesr() {{ "$PYTHON" -c "$SHOW" "$@"; }}\n{line}\n'
+    environment = os.environ | {"PYTHON": sys.executable, "SHOW": SHOW}
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, check=True, env=environment)
+    verb_or_file, *words = map(os.fsdecode, done.stdout.split(b"\0"))
+    assert verb_or_file not in VERBS
+    parsed = PARSER.parse_args(["upscale", verb_or_file, *words])
+    assert [Path(name) for name in (*parsed.inputs, parsed.out)] == [Path(source), Path(target)]
+    assert (chosen(parsed, UpscaleOptions), chosen(parsed, OutputOptions)) == (upscale, output)
 
 
 def test_options_are_fields_of_their_classes():

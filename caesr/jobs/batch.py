@@ -8,8 +8,9 @@ from pathlib import Path
 
 from caesr.files import store
 from caesr.files.archive import is_zip
-from caesr.jobs.inputs import Source, absolute, input_name, is_file, list_sources
-from caesr.jobs.manifest import Manifest, recorded_results
+from caesr.files.names import legal_path
+from caesr.jobs.inputs import Source, absolute, input_name, input_problem, is_file, list_sources
+from caesr.jobs.manifest import Manifest, recorded_results, records_of
 from caesr.jobs.naming import result_names, without_results
 from caesr.jobs.report import Job, Report, Status
 from caesr.jobs.runner import Engine
@@ -53,7 +54,9 @@ class Batch:
         self._folders: set[str] = set()  # where results may go
         self._results = {store.join(self.output, result) for result in self.manifest.results()}
         self._searched: set[str] = set()  # for results of other batches
-        self._conflicts: list[Status] = []  # for the report; the manifest keeps what it says of their results
+        self._taken: set[str] = set()  # names that results of this run were given
+        # Of what is no picture, and of conflicts: of these results the manifest keeps what it says.
+        self._only_reported: list[Status] = []
         self._stack = ExitStack()  # holds the unpacked zips
         self._closed = False
 
@@ -71,10 +74,10 @@ class Batch:
         self._stack.close()
         for folder in self._folders:
             store.remove_abandoned(folder)  # a worker that was killed leaves its unfinished file
-        self.manifest.close(self._conflicts)
+        self.manifest.close(self._only_reported)
 
     def plan(self) -> Iterator[Status]:
-        """List the pictures lazily, each as queued, kept or failed."""
+        """List the files lazily: pictures as queued, kept or failed, others as skipped."""
         for root in self.roots:
             self._exclude_results(root)
         for sources in list_sources(self.roots, self.output, self._stack):
@@ -84,7 +87,8 @@ class Batch:
                 message = "{name} is a result in the folder of results; choose another folder to upscale it again."
                 for picture, source in sources:
                     yield Status(Job(picture, source, ""), "failed", Message(message, name=picture.name))
-            yield from self._plan_folder([one for one in sources if one[1] not in self._results])
+            yield from self._skip(sources)
+            yield from self._plan_folder([one for one in sources if not one[0].skipped and one[1] not in self._results])
 
     def record(self, status: Status) -> None:
         """Write to the manifest what became of a job."""
@@ -96,8 +100,17 @@ class Batch:
         if path and folder not in self._searched:
             results = recorded_results(path)
             is_input = folder in self.roots  # people may want to upscale results once more
-            self._results |= {str(result) for result in results if not is_input or results[result].exists()}
+            self._results |= {str(result) for result in results if not is_input or store.exists(str(results[result]))}
         self._searched.add(folder)
+
+    def _skip(self, sources: list[Source]) -> Iterator[Status]:
+        """Report what is left out of a folder, but for a batch's own files."""
+        records = records_of(source.rpartition("/")[2] for _, source in sources)
+        for picture, source in sources:
+            if picture.skipped and source.rpartition("/")[2] not in records:
+                skipped = Status(Job(picture, source, ""), "skipped", picture.skipped)
+                self._only_reported.append(skipped)
+                yield skipped
 
     def _plan_folder(self, sources: list[Source]) -> Iterator[Status]:
         """Plan the pictures of one folder."""
@@ -109,13 +122,15 @@ class Batch:
         sources = [(picture, source) for picture, source in sources if not picture.error]
         if not sources:
             return
-        folder = store.join(self.output, sources[0][0].name.rpartition("/")[0])
+        folder = store.join(self.output, legal_path(sources[0][0].name.rpartition("/")[0]))
         beside = [picture.name for picture, source in sources if source.rpartition("/")[0] == folder]
         results = set(beside) - set(without_results(beside))
         sources = [(picture, source) for picture, source in sources if picture.name not in results]
         recorded = {picture.name: self.manifest.known_result(picture) for picture, _ in sources}
         recorded = {name: result for name, result in recorded.items() if result}
-        names = result_names([picture.name for picture, _ in sources], self.upscale, self.options, recorded)
+        names = result_names(
+            [picture.name for picture, _ in sources], self.upscale, self.options, recorded, self._taken
+        )
         present, statuses = self._results_in(folder), []
         for picture, source in sources:
             if self.stamp and (path := store.local_path(source)):
@@ -123,7 +138,11 @@ class Batch:
             result = names[picture.name]
             job = Job(picture, source, store.join(self.output, result), self.overwrite)
             self._results.add(job.target)  # which may be listed later
-            statuses.append(self._status(job, result, result.rpartition("/")[2] in present))
+            # Some disks take names that differ in capitals for one, which the listing does not tell.
+            is_present = result.rpartition("/")[2] in present or (
+                store.is_local(job.target) and store.exists(job.target)
+            )
+            statuses.append(self._status(job, result, is_present))
         self.manifest.flush()  # before the first of these jobs is begun
         yield from statuses
 
@@ -138,7 +157,7 @@ class Batch:
                 self.record(kept)
             return kept
         failed = Status(job, "failed", self.manifest.conflict(job.picture, result))
-        self._conflicts.append(failed)
+        self._only_reported.append(failed)
         return failed
 
     def _results_in(self, folder: str) -> set[str]:
@@ -146,7 +165,7 @@ class Batch:
         if folder not in self._folders:
             store.remove_abandoned(folder)  # other batches are locked out
             self._folders.add(folder)
-        return {name for name, _, _ in store.listing(folder)} if store.exists(folder) else set()
+        return {entry.name for entry in store.listing(folder)} if store.exists(folder) else set()
 
     def _check_names(self) -> None:
         """Check that two folders or zips do not have one name, which would be that of both in the output.
@@ -154,7 +173,8 @@ class Batch:
         Raises:
             ValueError: they do.
         """
-        names = [input_name(root) for root in self.roots if is_zip(root) or not is_file(root)]
+        roots = [root for root in self.roots if not input_problem(root)]
+        names = [input_name(root) for root in roots if is_zip(root) or not is_file(root)]
         for name in names:
             if names.count(name) > 1:
                 message = "Two inputs are called {name}; rename one, or give the folder above them."

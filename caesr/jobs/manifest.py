@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from caesr.files import store
-from caesr.files.atomic import atomic_write
-from caesr.files.store import ListedPicture, StoreError
+from caesr.files.atomic import PART, atomic_write
+from caesr.files.listed import ListedPicture
+from caesr.files.store import StoreError
 from caesr.jobs.naming import RESULT
 from caesr.jobs.report import REPORT, Status, report_text
 from zoo.messages import Message
 
 MANIFEST = "manifest.jsonl"
+MANIFESTS = re.compile(r"manifest(-[\w-]+)?\.jsonl")  # of a disk, of a store
 SEGMENT_LINES = 100  # of an object; what is lost when a batch is killed was queued, and its results are there
 
 
@@ -103,15 +105,15 @@ class Manifest:
         """Write what is not written yet."""
         self._lines.flush()
 
-    def close(self, conflicts: Iterable[Status] = ()) -> None:
+    def close(self, only_reported: Iterable[Status] = ()) -> None:
         """Write what is not written yet, and report.csv: what became of every picture, as of now.
 
         Args:
-            conflicts: pictures whose results are not theirs; only the report names them.
+            only_reported: pictures whose results are not theirs, and what is no picture.
         """
         self._lines.close()
         last = {line["name"]: line for line in _read_lines(self.output) if "result" in line}
-        last |= {status.job.picture.name: self._line(status) for status in conflicts}
+        last |= {status.job.picture.name: self._line(status) | {"state": status.state} for status in only_reported}
         _write(store.join(self.output, REPORT), report_text(last.values()))
 
     def _add(self, line: dict[str, Any]) -> None:
@@ -127,7 +129,16 @@ class Manifest:
         picture = status.job.picture
         result = status.job.target.removeprefix(self.output).lstrip("/") if status.has_result else ""
         line: dict[str, Any] = {"name": picture.name, "stamp": picture.stamp, "settings": self.key, "result": result}
-        return line | {"seconds": round(status.seconds, 3), "worker": status.worker, "error": str(status.error)}
+        line |= {"seconds": round(status.seconds, 3), "worker": status.worker, "error": str(status.error)}
+        return line | ({"notes": list(map(str, status.notes))} if status.notes else {})
+
+
+def records_of(names: Iterable[str]) -> set[str]:
+    """Return which of the names in a folder are those of a batch's own files, if results of a batch are there."""
+    names = set(names)
+    records = {name for name in names if MANIFESTS.fullmatch(name)}
+    own = records | ({REPORT} & names if records else set())
+    return own | {name for name in names if PART.fullmatch(name)}
 
 
 def recorded_results(folder: Path) -> dict[Path, Path]:
@@ -136,7 +147,7 @@ def recorded_results(folder: Path) -> dict[Path, Path]:
     Returns:
         The path of each, and the path that its picture has if it lies in this folder, too.
     """
-    if not (folder / MANIFEST).is_file():
+    if not store.exists(str(folder / MANIFEST)):
         return {}
     lines = _read_lines(str(folder))
     return {folder / line["result"]: folder / line["name"] for line in lines if line.get("result")}
@@ -157,7 +168,7 @@ class _LineFile:
             self.file.write(b"\n")  # after a line that was cut short
 
     def add(self, line: dict[str, Any]) -> None:
-        self.file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        self.file.write(_line_text(line).encode() + b"\n")
         self.file.flush()
 
     def flush(self) -> None:
@@ -175,7 +186,7 @@ class _LineObjects:
         self.waiting: list[str] = []
 
     def add(self, line: dict[str, Any]) -> None:
-        self.waiting.append(json.dumps(line, ensure_ascii=False))
+        self.waiting.append(_line_text(line))
         if len(self.waiting) >= SEGMENT_LINES:
             self.flush()
 
@@ -187,6 +198,11 @@ class _LineObjects:
             name = f"manifest-{time.time_ns():020}-{self.run}-{self.count:06}.jsonl"
             _write(store.join(self.folder, name), "\n".join(self.waiting) + "\n")
             self.waiting, self.count = [], self.count + 1
+
+
+def _line_text(line: dict[str, Any]) -> str:
+    """Return a line as JSON. A byte of a name that is no UTF-8 is a lone surrogate, which JSON escapes: \\udcff."""
+    return json.dumps(line, ensure_ascii=False).encode(errors="backslashreplace").decode()
 
 
 def _lock(file: Any, folder: Path) -> None:
@@ -212,9 +228,8 @@ def _read_lines(folder: str) -> Iterator[dict[str, Any]]:
     """Read the lines about pictures of a folder's manifest, the oldest first; damaged ones are left out."""
     if not store.exists(folder):
         return
-    names = sorted(name for name, _, _ in store.listing(folder))
-    for name in names:
-        if not re.fullmatch(r"manifest(-[\w-]+)?\.jsonl", name):
+    for name in sorted(entry.name for entry in store.listing(folder)):
+        if not MANIFESTS.fullmatch(name):
             continue
         with store.local_copy(store.join(folder, name)) as path, path.open("rb") as file:
             for text in file:

@@ -1,21 +1,23 @@
 """Upscale any number of inputs to files: beside them, into one file, or into a folder with a manifest."""
 
 import mimetypes
+import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
 from caesr.engine.upscaler import Upscaler
 from caesr.files import store
-from caesr.files.archive import SUFFIXES, is_zip
+from caesr.files.archive import is_zip
 from caesr.files.atomic import remove_abandoned
-from caesr.files.store import ListedPicture, StoreError
+from caesr.files.listed import ListedPicture
+from caesr.files.store import StoreError
 from caesr.jobs.batch import Batch, run_batch, weights_digest
-from caesr.jobs.inputs import is_file
+from caesr.jobs.inputs import expand_patterns, input_problem, is_file
 from caesr.jobs.naming import result_names, without_results
 from caesr.jobs.report import Job, Report, Status
 from caesr.jobs.runner import Engine, check_target, local_engine
-from caesr.options import OutputOptions, UpscaleOptions
+from caesr.options import FORMATS, OutputOptions, UpscaleOptions
 from zoo.messages import Message, message_of
 
 Say = Callable[..., None]
@@ -34,20 +36,29 @@ def upscale_many(
     """Upscale all pictures of the inputs; one failure never stops the rest.
 
     Args:
-        inputs: paths or addresses of pictures, folders with all below them, and zips.
+        inputs: paths or addresses of pictures, folders with all below them, and zips; or patterns such as *.jpg.
         out: the path or address of a folder; or the name of a file, if the one input is a picture; None: beside each
             input, of a zip in a folder of its name.
         make_engine: takes the upscaler, both options and `say`.
         say: takes a line of what is worth knowing.
     Raises:
-        ValueError: `out` is the name of a file, and cannot be; or the size cannot be had.
+        ValueError: `out` cannot be a name, or is that of a file and cannot be; or the size cannot be had.
         ZooError, CheckpointError: the networks are not to be had.
     """
+    inputs = expand_patterns(inputs)
     is_single = out is not None and names_a_picture(out, inputs)
+    report = Report()
+    if out is None:  # else the report in the folder says it
+        for name, problem in [(name, input_problem(name)) for name in inputs]:
+            if problem:
+                report.add(Status(Job(ListedPicture(name), name, ""), "failed", problem), say)
+        inputs = [name for name in inputs if not input_problem(name)]
+        if not inputs:
+            return report
     upscaler = Upscaler.from_options(upscale)
     if upscale.asks_for_scale:
         upscaler.route(upscale.scale)  # what cannot be had is said before the first picture is read
-    engine, report = make_engine(upscaler, upscale, output, say=say), Report()
+    engine = make_engine(upscaler, upscale, output, say=say)
     files = [Path(path) for path in inputs if is_file(path) and not is_zip(path)] if out is None or is_single else []
     if files:
         for folder in {Path(out).parent} if out else {file.parent for file in files}:
@@ -59,7 +70,7 @@ def upscale_many(
     weights = weights_digest(list(upscaler.models.values()))
     for names, target in batches([name for name in inputs if out is not None or Path(name) not in files], out):
         try:
-            if out is None and not store.exists(names[0]):
+            if out is None and not store.exists(names[0]):  # it is in a store
                 raise StoreError(Message("{address}: there is no such file.", address=names[0]))
             batch = Batch(names, target, upscale, output, weights, overwrite)
         except StoreError as error:
@@ -77,18 +88,22 @@ def names_a_picture(out: str, inputs: Sequence[str]) -> bool:
     Raises:
         ValueError: it does, but there may be several pictures, or its format is not written.
     """
+    if not out.strip() or "\0" in out:
+        raise ValueError(Message("OUT is {out}, which no file or folder can be called.", out=repr(out)))
+    suffix = Path(out).suffix
+    is_written = suffix[1:].lower() in (*FORMATS, "jpeg", "tiff")
     kind, _ = mimetypes.guess_type(out, strict=False)
-    if not (kind or "").startswith("image/") or "://" in out or Path(out).is_dir():
+    if not (is_written or (kind or "").startswith("image/")) or "://" in out or os.path.isdir(out):  # noqa: PTH112
         return False
     if len(inputs) > 1 or not is_file(inputs[0]) or is_zip(inputs[0]):
-        if len(inputs) == 1 and not Path(inputs[0]).exists():
-            raise ValueError(Message("{address}: there is no such file.", address=inputs[0]))
+        if len(inputs) == 1 and (problem := input_problem(inputs[0])):
+            raise ValueError(problem)
         message = "{out} is the name of one picture, and there may be more; name a folder."
         raise ValueError(Message(message, out=out))
-    suffix = Path(out).suffix
-    if suffix.lower() not in SUFFIXES - {".gif"}:
-        message = "{out}: a {suffix} is not written; choose .png, .jpg, .webp or .tif, or name a folder."
-        raise ValueError(Message(message, out=out, suffix=suffix))
+    if not is_written:
+        message = "{out}: a {suffix} is not written; choose {choices}, or name a folder."
+        choices = ", ".join("." + choice for choice in FORMATS)
+        raise ValueError(Message(message, out=out, suffix=suffix, choices=choices))
     return True
 
 

@@ -6,54 +6,52 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import PurePosixPath
 
-from caesr.options import OutputOptions, UpscaleOptions
+from caesr.files.names import MAX_NAME_BYTES, alike, first_free, legal_name, legal_path, shortened, size
+from caesr.options import FORMATS, OutputOptions, UpscaleOptions
 
-RESULT = re.compile(r"([^/\\]+)_(x[\d.]+|[\d.]+(w|h|px|mp))\.(png|jpg|webp|tif)", re.IGNORECASE)
+RESULT = re.compile(rf"([^/\\]+)_(x[\d.]+|[\d.]+(w|h|px|mp))\.({'|'.join(FORMATS)})", re.IGNORECASE)
 
 
-def result_name(source: str, upscale: UpscaleOptions, output: OutputOptions) -> str:
-    """Return the name of a picture's result; folders before the name are kept."""
-    path = PurePosixPath(source)
-    return str(path.with_name(f"{path.stem}_{upscale.size_label}.{output.suffix}"))
+def result_name(source: str, upscale: UpscaleOptions, output: OutputOptions, number: str = "") -> str:
+    """Return the name of a picture's result; folders before the name are kept.
+
+    A name that would be too long for a disk is cut, and ends in a digest of itself.
+
+    Args:
+        number: goes between the picture's name and the size.
+    """
+    folder, slash, name = source.rpartition("/")
+    end = f"{number}_{upscale.size_label}.{output.suffix}"
+    stem = shortened(PurePosixPath(name).stem, MAX_NAME_BYTES - size(end))
+    return f"{legal_path(folder)}{slash}{legal_name(stem + end)}"
 
 
 def result_names(
-    sources: Sequence[str], upscale: UpscaleOptions, output: OutputOptions, recorded: Mapping[str, str] | None = None
+    sources: Sequence[str],
+    upscale: UpscaleOptions,
+    output: OutputOptions,
+    recorded: Mapping[str, str] | None = None,
+    taken: set[str] | None = None,
 ) -> dict[str, str]:
-    """Return the name of each result of the pictures of one folder, no two of them equal.
+    """Return the name of each result of the pictures of one folder, no two of them alike (`names.alike`).
 
     Where two pictures differ in their suffix only, their results name it: photo_jpg_x4.png and photo_png_x4.png.
-    Capitals do not tell names apart, since not every disk knows them from small letters.
 
     Args:
         recorded: the names that results of some of these pictures were given before, which they keep.
+        taken: names, as `alike` has them, that others have; those given are added.
     """
     names = dict(recorded or {})
-    taken = {name.casefold() for name in names.values()}
-    plain = {source: result_name(source, upscale, output).casefold() for source in sources}
+    taken = set() if taken is None else taken
+    taken |= {alike(name) for name in names.values()}
+    plain = {source: alike(result_name(source, upscale, output)) for source in sources}
     counts = Counter(plain.values())
     for source in sorted(set(sources) - set(names)):
         path = PurePosixPath(source)
         if counts[plain[source]] > 1:
             path = path.with_stem(f"{path.stem}_{path.suffix[1:]}")
-        results = (result_name(name, upscale, output) for name in numbered(str(path)))
-        names[source] = first_free(results, taken)
+        names[source] = first_free(_numbered_results(str(path), upscale, output), taken)
     return names
-
-
-def numbered(name: str) -> Iterator[str]:
-    """Yield a name, then the same with numbers: photo.jpg, photo_2.jpg, photo_3.jpg, …"""
-    yield name
-    path = PurePosixPath(name)
-    for number in count(2):
-        yield str(path.with_stem(f"{path.stem}_{number}"))
-
-
-def first_free(names: Iterable[str], taken: set[str]) -> str:
-    """Return the first name that is not taken; it is added to `taken`, in small letters."""
-    name = next(name for name in names if name.casefold() not in taken)
-    taken.add(name.casefold())
-    return name
 
 
 def without_results(names: Iterable[str]) -> list[str]:
@@ -61,9 +59,21 @@ def without_results(names: Iterable[str]) -> list[str]:
     names = list(names)
     stems = {PurePosixPath(name).stem for name in names}
     stems |= {f"{PurePosixPath(name).stem}_{PurePosixPath(name).suffix[1:]}" for name in names}
+    long_stems = [stem for stem in stems if size(stem) > MAX_NAME_BYTES - 60]  # which a result's end may not fit
 
     def is_result(name: str) -> bool:
         match = RESULT.fullmatch(PurePosixPath(name).name)
-        return match is not None and not stems.isdisjoint((match[1], re.sub(r"_\d+$", "", match[1])))
+        if match is None:
+            return False
+        plain = re.sub(r"_\d+$", "", match[1])
+        room = MAX_NAME_BYTES - size(match[0]) + size(plain)
+        return not stems.isdisjoint((match[1], plain)) or plain in (shortened(stem, room) for stem in long_stems)
 
     return [name for name in names if not is_result(name)]
+
+
+def _numbered_results(source: str, upscale: UpscaleOptions, output: OutputOptions) -> Iterator[str]:
+    """Yield the name of a result, then the same with numbers."""
+    yield result_name(source, upscale, output)
+    for number in count(2):
+        yield result_name(source, upscale, output, f"_{number}")

@@ -3,7 +3,9 @@
 import os
 import socket
 import time
+import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -13,14 +15,19 @@ from caesr.engine.progress import Progress, Steps
 from caesr.engine.upscaler import Upscaler
 from caesr.files import store
 from caesr.files.lazy import LazyPixels
-from caesr.files.picture import PictureError
-from caesr.files.read import inspect, open_picture
-from caesr.files.write import picture_writer
+from caesr.files.metadata import lost_metadata
+from caesr.files.picture import Picture, PictureError
+from caesr.files.read import open_picture
+from caesr.files.write import format_to_write, picture_writer
 from caesr.jobs.report import Job, Status
 from caesr.options import OptionError, OutputOptions, UpscaleOptions
 from zoo.messages import Message, message_of
 
 Engine = Callable[[Iterable[Job]], Generator[Status]]  # does jobs as they come, in any order
+
+
+class CaesrWarning(UserWarning):
+    """What of a picture could not be kept, or was mended: `upscale_file` warns of each."""
 
 
 class RowUpscaler(Protocol):
@@ -40,6 +47,8 @@ def upscale_file(
 ) -> Path:
     """Upscale a picture file; returns the file of the result, which is written whole or not at all.
 
+    What of the picture could not be kept, or was mended, is said as a `CaesrWarning`.
+
     Raises:
         PictureError: a file cannot be read or written, or the target is there and is not to be overwritten.
         ValueError: the size cannot be had.
@@ -47,8 +56,11 @@ def upscale_file(
     """
     upscale, output, target = upscale or UpscaleOptions(), output or OutputOptions(), Path(target)
     check_target(target, overwrite)
-    for _ in upscale_steps(Upscaler.from_options(upscale), Path(source), target, upscale, output):
+    steps = Steps(upscale_steps(Upscaler.from_options(upscale), Path(source), target, upscale, output))
+    for _ in steps:
         pass
+    for note in (*steps.result, *dated(str(source), str(target), output)):
+        warnings.warn(f"{Path(source).name}: {note}", CaesrWarning, stacklevel=2)
     return target
 
 
@@ -58,19 +70,21 @@ def check_target(target: Path, overwrite: bool) -> None:
     Raises:
         PictureError: it would.
     """
-    if target.exists() and not overwrite:
+    if store.exists(str(target)) and not overwrite:
         raise PictureError(Message("{target} is there already. Choose another OUT, or --overwrite.", target=target))
 
 
 def upscale_steps(
     upscaler: RowUpscaler, source: Path, target: Path, upscale: UpscaleOptions, output: OutputOptions
-) -> Generator[Progress]:
+) -> Generator[Progress, None, tuple[Message, ...]]:
     """Read a picture, upscale it, write it: yields after every tile, the last time when the file is there.
 
     Closing the generator cancels: no file is left.
 
     Args:
         target: written whole or not at all, its folder made if need be.
+    Returns:
+        Sentences for people: what of the picture could not be kept, was mended or was guessed.
     Raises:
         PictureError: a file cannot be read or written.
         ValueError: the size cannot be had.
@@ -89,12 +103,47 @@ def upscale_steps(
     except OSError as error:
         message = "{folder}: there can be no such folder ({why}); choose another OUT."
         raise PictureError(Message(message, folder=target.parent, why=error.strerror)) from error
+    template, notes = printed_alike(original, scale, output)
+    notes += lost_metadata(template, format_to_write(target, output.format), output.metadata)
     size = round(height * scale), round(width * scale)
-    with picture_writer(original, size, target, output.format, output.quality, output.metadata) as rows:
+    with picture_writer(template, size, target, output.format, output.quality, output.metadata) as rows:
         for progress in upscaler.upscale_rows(original.pixels, scale, rows.write):
             if progress.done < progress.total:
                 yield progress
     yield progress
+    return (*original.notes, *notes)  # those of the picture are complete when its last row was read
+
+
+def printed_alike(picture: Picture, scale: float, output: OutputOptions) -> tuple[Picture, tuple[Message, ...]]:
+    """Return a picture with the density of its result, so that in print it keeps its size, if that is asked for."""
+    density = picture.metadata.density
+    if not output.keep_print_size:
+        return picture, ()
+    if density is None or density.is_ratio:
+        return picture, (Message("It says no density (dpi), so it has no size in print that could be kept."),)
+    density = replace(density, x=density.x * scale, y=density.y * scale)
+    return replace(picture, metadata=replace(picture.metadata, density=density)), ()
+
+
+def dated(source: str, target: str, output: OutputOptions) -> tuple[Message, ...]:
+    """Give a result the date of its picture, if that is asked for; returns why it cannot be.
+
+    Args:
+        source, target: paths or addresses.
+    """
+    path = store.local_path(target)
+    if not output.keep_date:
+        return ()
+    if path is None:
+        return (Message("Its date is not kept: a store gives a result its own."),)
+    seconds = store.changed_at(source)
+    if seconds is None:
+        return (Message("Its date is not kept: the store does not say it."),)
+    try:
+        os.utime(path, (seconds, seconds))
+    except OSError as error:
+        return (Message("Its date is not kept: it cannot be set ({reason}).", reason=error.strerror),)
+    return ()
 
 
 def run_job(
@@ -104,17 +153,17 @@ def run_job(
 
     All that upscale many pictures take this one: command line, page and every engine. Closing it leaves no file.
     """
-    began, worker, pages = time.monotonic(), f"{socket.gethostname()}:{os.getpid()}", 1
-    error: str = ""
+    began, worker = time.monotonic(), f"{socket.gethostname()}:{os.getpid()}"
+    error, notes = "", tuple[Message, ...]()
     try:
         if job.overwrite or not store.exists(job.target):
             with store.local_copy(job.source) as source, store.local_target(job.target, job.overwrite) as target:
-                pages = inspect(source).pages
-                yield from upscale_steps(upscaler, source, target, upscale, output)
+                notes = yield from upscale_steps(upscaler, source, target, upscale, output)
+            notes += dated(job.source, job.target, output)
     except Exception as failure:  # one picture never stops the others
         expected = isinstance(failure, (ValueError, OSError, RuntimeError, LookupError)) and str(failure)
         error = message_of(failure) if expected else f"{job.source}: {type(failure).__name__} {failure}"
-    return Status(job, "failed" if error else "done", error, time.monotonic() - began, worker, pages)
+    return Status(job, "failed" if error else "done", error, time.monotonic() - began, worker, notes)
 
 
 def local_engine(

@@ -12,7 +12,8 @@ from caesr import Upscaler
 from caesr.cli import main
 from caesr.engine.progress import Steps
 from caesr.files import store
-from caesr.files.store import ListedPicture, StoreError
+from caesr.files.listed import ListedPicture
+from caesr.files.store import StoreError
 from caesr.jobs.batch import Batch, run_batch, weights_digest
 from caesr.jobs.report import Job, Report, Status
 from caesr.jobs.runner import local_engine, run_job
@@ -73,7 +74,7 @@ def test_a_failure_is_tried_again_as_often_as_asked_and_by_the_next_run(run, tmp
     (tmp_path / "in/b.png").write_bytes(b"no picture")
     assert list(run(retry=2).failed) == ["b.png"]
     assert run.tried == ["a.png", "b.png", "sub/a.png", "b.png", "b.png"]
-    assert report(tmp_path / "out")["b.png"]["error"].startswith("b.png is not a JPEG, PNG, WebP, TIFF or GIF;")
+    assert report(tmp_path / "out")["b.png"]["error"].startswith("b.png is a text, no picture;")
     picture(tmp_path / "in/b.png")
     assert run().failed == {}
     assert run.tried == ["b.png"]

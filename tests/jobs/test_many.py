@@ -145,7 +145,7 @@ def test_what_cannot_be_read_stops_nothing_else(tmp_path, folder, out, capsys):
     assert f"{tmp_path / 'empty'}: there is no picture in this folder." in said
     assert f"{missing}: there is no such file." in said
     assert "Traceback" not in said
-    assert {name for name, row in report(out).items() if row["error"]} == {
+    assert {name for name, row in report(out).items() if row["state"] == "failed"} == {
         "in/broken.png",
         "broken.zip",
         "empty",

@@ -30,6 +30,48 @@ def test_a_result_is_named_after_its_picture_and_the_size_that_was_asked_for(sou
     assert result_name(source, UpscaleOptions(**options), PNG) == result
 
 
+@pytest.mark.parametrize("stem", ["a" * 251, "ä" * 125, "日" * 83, "😀" * 62, "e\u0301" * 83, "x" * 245 + ".b"])
+def test_a_name_that_would_be_too_long_is_cut_between_letters_and_stays_the_only_one(stem):
+    pictures = [f"sub/{stem[:-1]}{end}.{suffix}" for end in "AB" for suffix in ("jpg", "png")]
+    results = result_names(pictures, UpscaleOptions(), PNG)
+    assert len(set(results.values())) == len(pictures)
+    for name in results.values():
+        assert name.startswith(f"sub/{stem[:20]}")
+        assert name.endswith("_x4.png")
+        assert len(name.removeprefix("sub/").encode()) <= 255
+    assert result_names(pictures[1:], UpscaleOptions(), PNG)[pictures[3]] == results[pictures[3]]
+    assert without_results([*pictures, *results.values()]) == pictures
+
+
+@pytest.mark.parametrize(
+    ("source", "result"),
+    [
+        (".jpg", ".jpg_x4.png"),
+        ("-photo.jpg", "-photo_x4.png"),
+        ("123.jpg", "123_x4.png"),
+        ("con.jpg", "con_x4.png"),
+        ("photo", "photo_x4.png"),
+        ("a\nb.jpg", "a_b_x4.png"),
+        ("../a.jpg", "__/a_x4.png"),
+        ("日本 é😀 .jpg", "日本 é😀 _x4.png"),
+    ],
+)
+def test_a_result_has_a_name_that_every_system_takes(source, result):
+    assert result_name(source, UpscaleOptions(), PNG) == result
+
+
+def test_names_that_some_disk_takes_for_one_have_results_of_two_names():
+    names = result_names(["é.png", "e\u0301.png", "É.png"], UpscaleOptions(), PNG)
+    assert sorted(names.values()) == ["e\u0301_png_x4.png", "É_png_2_x4.png", "é_png_3_x4.png"]
+
+
+def test_what_others_were_called_is_not_given_again():
+    taken: set[str] = set()
+    one = result_names(["A/a.png"], UpscaleOptions(), PNG, taken=taken)
+    other = result_names(["a/a.png"], UpscaleOptions(), PNG, taken=taken)
+    assert (one["A/a.png"], other["a/a.png"]) == ("A/a_x4.png", "a/a_2_x4.png")
+
+
 def test_a_result_is_named_after_the_format_that_was_asked_for():
     assert result_name("photo.png", UpscaleOptions(), OutputOptions("webp")) == "photo_x4.webp"
 

@@ -116,7 +116,7 @@ def test_a_failure_comes_back_as_a_sentence(upscaler, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in/a.png").write_bytes(b"no picture")
     report = run(ray_cluster.ray_engine(upscaler, OPTIONS, PNG, say=quiet), upscaler, tmp_path / "in", tmp_path / "out")
-    assert list(report.failed.values()) == ["a.png is not a JPEG, PNG, WebP, TIFF or GIF; save it as one of them."]
+    assert list(report.failed.values()) == ["a.png is a text, no picture; get the picture itself."]
 
 
 def test_workers_that_never_start_are_said(upscaler, pictures, tmp_path, monkeypatch):
