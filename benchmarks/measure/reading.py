@@ -61,6 +61,21 @@ def save_turned(file: Path) -> None:
     image.jpegsave(str(file))
 
 
+def save_heic(file: Path, **options: Any) -> None:
+    """Write a HEIC, by the optional package that reads them."""
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    Image.fromarray(noise(SIDE, SIDE, 4).numpy()).save(file, **options)
+
+
+def save_jxl(file: Path) -> None:
+    """Write a JPEG XL, by the optional package that reads them."""
+    import pillow_jxl  # noqa: F401
+
+    Image.fromarray(noise(SIDE, SIDE, 4).numpy()).save(file, effort=3)
+
+
 KINDS: dict[str, Callable[[Path], object]] = {
     "baseline.jpg": lambda file: noise(SIDE, SIDE).jpegsave(str(file)),
     "turned.jpg": save_turned,
@@ -73,6 +88,14 @@ KINDS: dict[str, Callable[[Path], object]] = {
     "lossless.webp": lambda file: noise(SIDE, SIDE, 4).webpsave(str(file), lossless=True, effort=0),
     "animated.webp": partial(save_animated, method=0),
     "animated.gif": save_animated,
+    "alpha.avif": lambda file: noise(SIDE, SIDE, 4).heifsave(str(file), compression="av1", effort=0),
+    "deep.avif": lambda file: noise(SIDE, SIDE, 4, deep=True).heifsave(
+        str(file), compression="av1", effort=0, bitdepth=12, subsample_mode="off"
+    ),
+    "alpha.heic": partial(save_heic, quality=60),
+    "alpha.jxl": save_jxl,
+    "palette.bmp": lambda file: Image.fromarray(noise(SIDE, SIDE).numpy()).quantize(200).save(file),
+    "colour.bmp": lambda file: Image.fromarray(noise(SIDE, SIDE).numpy()).save(file),
     "strips.tif": lambda file: noise(SIDE, SIDE).tiffsave(str(file), compression="deflate"),
     "tiles.tif": lambda file: noise(SIDE, SIDE).tiffsave(str(file), tile=True, tile_width=256, tile_height=256),
     "1-row.tif": lambda file: few_rows(1).tiffsave(str(file), compression="deflate"),
@@ -95,9 +118,9 @@ def measure(kind: str) -> dict[str, int]:
 def read_alone(file: Path) -> dict[str, int]:
     """Read a file in this process, which has read another one before, and return what that takes."""
     read_picture(CAT)  # what a library does only once
-    image, _, info = open_image(file)
-    predicted = decoder_memory(image)
-    del image
+    opened = open_image(file)
+    info, predicted = opened.info, decoder_memory(opened.stored)
+    del opened
     pixels = []
     taken = peak_bytes(lambda: pixels.append(read_picture(file).pixels))
     return {"pixels": info.width * info.height, "result": pixels[0].nbytes, "taken": taken, "said": predicted}
