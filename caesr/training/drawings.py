@@ -88,6 +88,10 @@ class Drawing:
         """Draw a boolean that is true with a probability of `share`."""
         return bool(self.random.random() < share)
 
+    def stays_straight(self) -> bool:
+        """Draw whether the next shape or line must be upright: most are where coordinates are whole low-res pixels."""
+        return self.is_snapped and self.chance(0.7)
+
     def count(self, low: int, high: int) -> int:
         """Draw a whole number, both bounds included."""
         return int(self.random.integers(low, high + 1))
@@ -134,7 +138,7 @@ def draw_shapes(drawing: Drawing) -> None:
         x, y, colour = drawing.place(), drawing.place(), drawing.colour()
         width, height = drawing.length(1, 50), drawing.length(1, 50)
         box = (x, y, x + width - 1, y + height - 1)
-        kind = drawing.count(0, 5)
+        kind = 0 if drawing.stays_straight() else drawing.count(0, 5)
         if kind <= 1:
             drawing.rectangle(x, y, width, height, colour)
         elif kind == 2:
@@ -160,7 +164,7 @@ def draw_lines(drawing: Drawing) -> None:
     """Draw line art: straight, broken and curved lines from hairlines to bars."""
     for _ in range(drawing.count(4, 20)):
         width, colour = drawing.length(0.5, 4), drawing.colour()
-        kind = drawing.count(0, 3)
+        kind = 0 if drawing.stays_straight() else drawing.count(0, 3)
         if kind == 0:  # upright or level
             across, along = drawing.place(), drawing.length(8, 100)
             size = (along, width) if drawing.chance(0.5) else (width, along)
@@ -268,9 +272,9 @@ def draw_interface(drawing: Drawing) -> None:
 def draw_flat(drawing: Drawing) -> None:
     """Draw nothing, or divide the canvas once."""
     if drawing.chance(0.7):
-        size = drawing.image.width
-        part = (size, drawing.place()) if drawing.chance(0.5) else (drawing.place(), size)
-        drawing.rectangle(0, 0, *(max(1, length) for length in part), drawing.colour())
+        size, part = drawing.image.width, max(1, drawing.place())
+        width, height = (size, part) if drawing.chance(0.5) else (part, size)
+        drawing.rectangle(0, 0, width, height, drawing.colour())
 
 
 KINDS: dict[Callable[[Drawing], None], float] = {  # their shares
