@@ -12,40 +12,41 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / "gradio" / "caesr"))
 
 import gradio as gr
+from starlette.middleware import Middleware
 
-from caesr.page import api, tab_batch, tab_compare, tab_invented, tab_upscale, tab_zoo
+from caesr.page import api, column, tab_batch, tab_compare, tab_models, tab_upscale
 from caesr.page.cache_cleaner import clean_cache
-from caesr.page.controls import controls, wire
+from caesr.page.controls import controls
 from caesr.page.device import Device
+from caesr.page.header import header
+from caesr.page.language_choice import LanguageChoice
 from caesr.page.memory import limit_heaps
 from caesr.page.translations import LABELS, label
 
 CLEAN_SECONDS, KEEP_SECONDS = 600, 3600  # how often visitors' files are looked through, and how long they are kept
 MAX_CALLS = 256  # that may come in one moment; how many wait for the device is bounded in caesr/page/queue.py
 MAX_SESSIONS = 500  # of which Gradio remembers what they saw; by itself it would remember 10,000
-STYLE, SCRIPT = ((Path(__file__).parent / "caesr" / "page" / f"page.{kind}").read_text() for kind in ("css", "js"))
+PAGE = Path(__file__).parent / "caesr" / "page"
+STYLE, SCRIPT = ((PAGE / name).read_text() for name in ("page.css", "page.js"))
 
 
 def page(device: Device) -> gr.Blocks:
     """Lay the page out and wire it."""
     with gr.Blocks(title="CAESR") as blocks:
-        gr.Markdown("# CAESR")
-        gr.Markdown(label("tagline"))
-        with gr.Row():
-            with gr.Column(scale=2, min_width=300):
+        header(blocks)
+        with gr.Row(elem_id="layout"):
+            with gr.Column(min_width=0, elem_id="column"):
                 chosen = controls()
-            with gr.Column(scale=4, min_width=300), gr.Tabs(elem_id="tabs"):
-                with gr.Tab(label("tab_upscale"), id="upscale"):
-                    result = tab_upscale.tab(chosen, device)
-                with gr.Tab(label("tab_compare"), id="compare"):
-                    compared = tab_compare.tab(chosen, device)
-                with gr.Tab(label("tab_invented"), id="invented"):
-                    tab_invented.tab(chosen, result, device)
-                with gr.Tab(label("tab_batch"), id="batch"):
+            with gr.Column(min_width=0, elem_id="work"), gr.Tabs(elem_id="tabs") as tabs:
+                with gr.Tab(label("tab_upscale"), id="upscale", elem_id="upscale-tab"):
+                    tab_upscale.tab(blocks, chosen, device)
+                with gr.Tab(label("tab_compare"), id="compare", elem_id="compare-tab"):
+                    compared = tab_compare.tab(chosen, tabs, device)
+                with gr.Tab(label("tab_batch"), id="batch", elem_id="batch-tab"):
                     tab_batch.tab(chosen, device)
-                with gr.Tab(label("tab_zoo"), id="zoo"):
-                    tab_zoo.tab(blocks, chosen, compared, device)
-        wire(blocks, chosen, device)
+                with gr.Tab(label("tab_models"), id="models", elem_id="models-tab"):
+                    tab_models.tab(blocks, chosen, compared, device)
+        column.wire(blocks, chosen, device)
         api.endpoints(device)
     return blocks.queue(max_size=MAX_CALLS)
 
@@ -69,7 +70,9 @@ def main() -> None:
         theme=theme,
         css=STYLE,
         js=SCRIPT,
+        app_kwargs={"middleware": [Middleware(LanguageChoice)]},
         i18n=LABELS,
+        footer_links=["api", "gradio"],
         max_file_size="200mb",
         show_error=True,
         max_threads=64,  # those who wait for the device hold one each

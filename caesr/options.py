@@ -18,6 +18,7 @@ MIN_TILE = 32  # low-res pixels
 PRECISIONS = ("auto", "float32", "bfloat16")
 FORMATS = ("png", "jpg", "webp", "tif", "avif", "jxl")  # not gif, which is limited to 256 colours
 METADATA = ("no location", "all", "none")
+PAGES = ("first", "all")
 AUTO = "auto"
 
 
@@ -253,6 +254,9 @@ class OutputOptions(Options):
         flags={"all": "--keep-location", "none": "--drop-metadata"},
     )  # fmt: skip
     keep_print_size: bool = option(False, "multiply the density (dpi) by the scale, so that in print the size stays")
+    pages: str = option(
+        "first", "which of a TIFF's pages or an animation's frames; all: into a file of the same kind", choices=PAGES
+    )
     keep_date: bool = option(False, "give the result's file the date of the picture's", on_page=False)
 
     @property

@@ -1,5 +1,6 @@
 """A real browser, the page on a server of its own, and what visitors do: shared by the tests of the page."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ CAT = ROOT / "examples" / "cat.png"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 READY = 60_000  # milliseconds in which the page has to show something
-TABS = ("upscale", "compare", "invented", "batch", "zoo")
+TABS = ("upscale", "compare", "batch", "models")
 
 
 @pytest.fixture(scope="session")
@@ -67,15 +68,38 @@ def visit(browser: Browser, url: str, width: int = 1280, query: str = "", **cont
     page.outside = []
     page.on("request", lambda r: r.url.startswith(("data:", "blob:", url)) or page.outside.append(r.url))
     page.goto(url + query)
-    expect(page.locator("#about-model")).to_contain_text("caesr-lite-x4", timeout=READY)
+    expect(page.locator("#about-model")).not_to_be_empty(timeout=READY)
+    expect(page.locator("#viewer .note")).not_to_be_empty(timeout=READY)  # the example is shown
     return page
 
 
 def drop(page: Page, file: Path, into: str = "#picture") -> None:
-    """Upload a file; of the picture, wait until the page has described it."""
-    page.set_input_files(f"{into} input[type=file]", file)
-    if into == "#picture":
-        expect(page.locator("#facts")).not_to_be_empty(timeout=READY)
+    """Upload a file; of the picture, wait until the page has said what will become of it, or what is wrong."""
+    if into != "#picture":
+        page.set_input_files(f"{into} input[type=file]", file)
+        return
+    page.set_input_files("#picture input[type=file]", file)
+    expect(page.locator("#facts, #problem").filter(has_text=file.name).first).to_be_visible(timeout=READY)
+
+
+def upscale(page: Page, size: str) -> None:
+    """Upscale the picture, and wait until the page says that the result has this size."""
+    expect(page.locator("#facts")).to_contain_text(size, timeout=READY)
+    expect(page.locator("#run")).to_be_enabled(timeout=READY)
+    page.click("#run")
+    expect(page.locator("#status [data-result]")).to_contain_text(size, timeout=READY)
+    expect(page.locator("#run")).to_have_text(re.compile("Upscale|放大"))
+
+
+def choose_model(page: Page, name: str) -> None:
+    """Choose a model by the text of its button."""
+    page.click(f"#model label:has-text('{name}')")
+
+
+def choose_format(page: Page, name: str) -> None:
+    """Choose the format of the result, and wait until the download offers it."""
+    page.click("#format input")
+    page.get_by_role("option", name=name, exact=True).click()
 
 
 def turn_to(page: Page, tab: str) -> None:

@@ -1,5 +1,6 @@
 """Small valid files of every kind that is read: the fuzzer damages them, and tests of single cases begin with them."""
 
+import importlib.util
 import io
 import tempfile
 from pathlib import Path
@@ -10,7 +11,15 @@ from PIL import Image, ImageCms
 
 from tests.conftest import ROOT, small
 
-SIZE = (40, 30)  # width and height of every picture
+SIZE = (40, 30)  # width and height of every picture but the samples
+# Made by other programs; those of HEIC and JPEG XL are read only where the optional packages for them are.
+SAMPLES = sorted((ROOT / "tests" / "samples" / "formats").iterdir())
+SAMPLE_SUFFIXES = (
+    {".bmp"}
+    | ({".heic"} if importlib.util.find_spec("pillow_heif") else set())
+    | ({".jxl"} if importlib.util.find_spec("pillow_jxl") else set())
+)
+REFUSED = {"tif float", "heic pq", "jxl moving"}  # kinds that no reader takes
 
 
 def make_pictures() -> dict[str, bytes]:
@@ -33,9 +42,14 @@ def make_pictures() -> dict[str, bytes]:
         image.save(file, format, **options)
         return file.getvalue()
 
+    def encode_avif(image: pyvips.Image, **options: object) -> bytes:
+        return image.heifsave_buffer(compression="av1", effort=0, keep="none", **options)
+
+    plain = pyvips.Image.new_from_array(np.asarray(alpha)).copy(interpretation="srgb")
     deep = pyvips.Image.new_from_array(np.asarray(cat).astype(np.uint16) * 257).copy(interpretation="rgb16")
     floats = np.asarray(cat).astype(np.float32) / 255
     floats[:2, :3], floats[5, 5] = np.nan, np.inf
+    samples = [file for file in SAMPLES if file.suffix in SAMPLE_SUFFIXES]
     return {
         "jpg baseline": encode(cat, "JPEG", quality=85, **metadata),
         "jpg progressive": encode(cat, "JPEG", quality=85, progressive=True),
@@ -64,7 +78,15 @@ def make_pictures() -> dict[str, bytes]:
         "tif pages": encode(cat, "TIFF", **pages),
         "tif lab": pyvips.Image.new_from_array(np.asarray(cat)).colourspace("labs").tiffsave_buffer(),
         "tif float": pyvips.Image.new_from_array(floats).tiffsave_buffer(),
-    }
+        "jpg several": encode(cat, "MPO", **pages),
+        "jpg restarts": encode(cat, "JPEG", restart_marker_blocks=2),
+        "avif alpha": encode_avif(plain),
+        "avif deep": encode_avif(deep, bitdepth=10),
+        "avif animated": encode(cat, "AVIF", max_threads=1, **animation),
+        "bmp colour": encode(cat, "BMP", dpi=(300, 200)),
+        "bmp grey": encode(cat.convert("L"), "BMP"),
+        "bmp palette": encode(cat.quantize(16), "BMP"),
+    } | {f"{file.suffix[1:]} {file.stem}": file.read_bytes() for file in samples}
 
 
 def make_checkpoint() -> dict[str, bytes]:

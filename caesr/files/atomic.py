@@ -43,6 +43,22 @@ def atomic_write(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
+@contextmanager
+def scratch_file(path: Path) -> Iterator[Path]:
+    """Yield an empty hidden file in the folder of `path`, which is removed on leaving.
+
+    Raises:
+        OSError: the file cannot be created.
+    """
+    part, lock = _create_part(path)
+    try:
+        yield part
+    finally:
+        lock.close()
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
 def remove_abandoned(folder: Path) -> None:
     """Remove the hidden files of killed writers directly in a folder; those of running writers stay."""
     for part in folder.glob(f".{'[0-9a-f]' * 32}.part"):

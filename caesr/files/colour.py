@@ -42,15 +42,17 @@ def interpret(image: Any, path: Path, format: str, page: int = 0) -> Interpreted
     Raises:
         PictureError: pixels of a kind that is not understood, or brighter than white (HDR).
     """
-    layout, alpha, notes = None, None, ()
+    layout: TiffLayout | None = None
+    alpha: Any | None = None
+    notes: tuple[Message, ...] = ()
     with explain_damage(path):
         if format == "tif":
             layout = read_layout(path, page)
-            image, alpha, notes = tiff_colour.split_channels(image, layout, path.name)
+            image, alpha, notes = tiff_colour.split_channels(image, layout)
             image = tiff_colour.to_grey_or_rgb(image, layout)
         _check_channels(image, path.name)
         is_cmyk = image.interpretation == "cmyk"
-        embedded, profile_notes = _embedded_profile(image, is_cmyk, layout, path.name)
+        embedded, profile_notes = _embedded_profile(image, is_cmyk, layout)
         notes = (*notes, *profile_notes)
         if is_cmyk:
             image, embedded = _cmyk_to_srgb(image, embedded), None
@@ -62,10 +64,8 @@ def interpret(image: Any, path: Path, format: str, page: int = 0) -> Interpreted
     notes = (*notes, *colour_notes)
     if not icc and str(field_of(image, "exif-ifd4-InteroperabilityIndex", "")).startswith(ADOBE_RGB):
         # no browser takes notice of it, so a profile would make the result look otherwise than the picture
-        message = (
-            "{name}: its EXIF names Adobe RGB, but it has no profile; its colours are taken for sRGB, as browsers do."
-        )
-        notes = (*notes, Message(message, name=path.name))
+        message = "Its EXIF names Adobe RGB, but it has no profile; its colours are taken for sRGB, as browsers do."
+        notes = (*notes, Message(message))
     return Interpreted(image, icc, notes)
 
 
@@ -80,9 +80,7 @@ def _check_channels(image: Any, name: str) -> None:
         raise PictureError(Message(message, name=name, count=image.bands))
 
 
-def _embedded_profile(
-    image: Any, is_cmyk: bool, layout: TiffLayout | None, name: str
-) -> tuple[bytes | None, tuple[Message, ...]]:
+def _embedded_profile(image: Any, is_cmyk: bool, layout: TiffLayout | None) -> tuple[bytes | None, tuple[Message, ...]]:
     """Return the profile in the file if it fits, and what is to be said if it does not."""
     icc = field_of(image, "icc-profile-data")
     if layout and layout.photometric in (CIE_LAB, ICC_LAB):  # which needs none
@@ -95,14 +93,14 @@ def _embedded_profile(
     notes = []
     if icc and not fitting:
         if icc[36:40] == b"acsp" and icc[16:20] != (b"CMYK" if is_cmyk else SPACES[image.bands]):
-            message = "{name}: its colour profile is for {space}, not for its pixels, and is left out."
+            message = "Its colour profile is for {space}, not for its pixels, and is left out."
             space = icc[16:20].decode("ascii", "replace").strip()
-            notes.append(Message(message, name=name, space=space))
+            notes.append(Message(message, space=space))
         else:
-            notes.append(Message("{name}: its colour profile is damaged and is left out.", name=name))
+            notes.append(Message("Its colour profile is damaged and is left out."))
     if is_cmyk and not fitting:
-        message = "{name} is CMYK without a profile of its inks; a common one for print was taken."
-        notes.append(Message(message, name=name))
+        message = "It is CMYK without a profile of its inks; a common one for print was taken."
+        notes.append(Message(message))
     return fitting, tuple(notes)
 
 
@@ -140,8 +138,7 @@ def _described_profile(
         message = "{name} is an HDR picture ({transfer}), whose colours cannot be kept; convert it to SDR first."
         raise PictureError(Message(message, name=path.name, transfer=error)) from error
     except ValueError:
-        message = "{name}: the description of its colours is not understood and is left out."
-        return None, (Message(message, name=path.name),)
+        return None, (Message("The description of its colours is not understood and is left out."),)
 
 
 def _code_points(image: Any) -> CodePoints | None:

@@ -35,13 +35,14 @@ class OpenedFile:
     rows: int | None = None  # that hold pixels, from the top of the file; None: all
 
 
-def open_file(path: Path, format: str, page: int = 0) -> OpenedFile:
+def open_file(path: Path, format: str, page: int = 0, frames: bool = False) -> OpenedFile:
     """Open a picture file as a libvips image, to be read once from the top down; only the header is read here.
 
     Of BMP, HEIC and JPEG XL the image is black: `pillow_decoder.decode` returns the pixels.
 
     Args:
         page: of a TIFF.
+        frames: of a GIF or WebP all frames, one below the other.
     Raises:
         PictureError: the file is damaged.
     """
@@ -57,14 +58,17 @@ def open_file(path: Path, format: str, page: int = 0) -> OpenedFile:
             return _open_avif(path)
         mended = _mend(path, MENDERS[format]) if format in MENDERS else None
         if mended is None:
-            return OpenedFile(load(path, format))
-        return OpenedFile(load(mended.data, format), notes_of(mended), mended.rows)
+            return OpenedFile(load(path, format, frames=frames))
+        if frames and lacks_frames(mended, path, format):
+            raise pyvips.Error("cut short")
+        return OpenedFile(load(mended.data, format, frames=frames), notes_of(mended), mended.rows)
 
 
-def load(source: Path | bytes, format: str, fail_on: str | None = None) -> Any:
-    """Open a file, or what is in memory, with the decoder of its format."""
+def load(source: Path | bytes, format: str, fail_on: str | None = None, frames: bool = False) -> Any:
+    """Open a file, or what is in memory, with the decoder of its format; of an animation all frames if asked for."""
     name = DECODERS[format]  # libvips would choose among all decoders that it has
     options = {"access": "sequential", "fail_on": fail_on or STRICT.get(format, "error")}
+    options |= {"n": -1} if frames else {}
     if isinstance(source, bytes):
         return one_thread(getattr(pyvips.Image, f"{name}_buffer")(source, **options))
     return one_thread(getattr(pyvips.Image, name)(os.fsencode(source), **options))
@@ -103,6 +107,15 @@ def _mend(path: Path, mender: Callable[[mend.Data], mend.Mended | None]) -> mend
             return mender(data)
     except (mend.Hopeless, OSError, ValueError, LookupError) as error:
         raise pyvips.Error("damaged too much") from error
+
+
+def lacks_frames(mended: mend.Mended, path: Path, format: str) -> bool:
+    """Return whether a GIF or WebP that was mended may have had more frames than are left, or a whole one."""
+    if mended.has_end:
+        return False
+    if format == "gif":  # of which the end, a byte, may be all that is missing
+        return mended.rows is not None or len(mended.data) - 1 < path.stat().st_size
+    return not mended.lost or "ANMF" in mended.lost  # metadata come after the frames
 
 
 def notes_of(mended: mend.Mended) -> tuple[Message, ...]:

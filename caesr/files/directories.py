@@ -6,7 +6,7 @@ places of the block: a directory that grows goes to the end. What no directory r
 
 import mmap
 import struct
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Container, Iterator
 from dataclasses import dataclass, field
 
 from caesr.files.maker_notes import move_note
@@ -121,9 +121,9 @@ class DirectoryReader:
         head, entry, word = ("Q", 20, "Q") if self.is_big else ("H", 12, "L")
         return self.number(word, place + struct.calcsize("<" + head) + entry * self.number(head, place))
 
-    def read_exif(self) -> Directory:
-        """Return the first directory without `FOREIGN` tags, with the directories of EXIF, GPS and interoperability."""
-        root = self.read(self.first, set(ALL_TAGS) - FOREIGN)
+    def read_exif(self, left_out: Collection[int] = FOREIGN) -> Directory:
+        """Return the first directory without some tags, with the directories of EXIF, GPS and interoperability."""
+        root = self.read(self.first, set(ALL_TAGS).difference(left_out))
         self._open_inner(root, EXIF_DIRECTORY)
         self._open_inner(root, GPS_DIRECTORY)
         exif = root.inner(EXIF_DIRECTORY)

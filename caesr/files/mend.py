@@ -198,12 +198,14 @@ def _mend_frame(data: Data, at: int) -> Mended:
     _, top, width, height, flags = struct.unpack_from("<HHHHB", data, at + 1)
     start = at + 10 + _table_bytes(flags)
     packed, _ = _sub_blocks(data, start + 1)
-    if flags & 0x40 or not width or not height or start >= len(data):
+    if not width or not height or start >= len(data):
         raise Hopeless
-    rows = min(height, _count_lzw(packed, data[start], width * height) // width)
+    rows = _count_lzw(packed, data[start], width * height) // width
+    if rows < height and flags & 0x40:  # interlaced
+        raise Hopeless
     blocks = [packed[first : first + 255] for first in range(0, len(packed), 255)]
     ended = b"".join(bytes([len(block)]) + block for block in blocks) + b"\0;"
-    return Mended(data[: start + 1] + ended, top + rows, has_end=False)
+    return Mended(data[: start + 1] + ended, top + rows if rows < height else None, has_end=False)
 
 
 def _table_bytes(flags: int) -> int:

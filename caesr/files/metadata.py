@@ -32,6 +32,7 @@ READERS: dict[str, Callable[[Source], Metadata]] = {
     "jxl": jxl.read,
 }
 FORMAT_NAMES = {"jpg": "JPEG", "png": "PNG", "webp": "WebP", "tif": "TIFF", "avif": "AVIF", "jxl": "JPEG XL"}
+FORMAT_NAMES |= {"gif": "GIF"}
 IPTC_FORMATS = {"jpg", "png", "tif"}
 EXIF_DENSITY_FORMATS = {"webp", "avif", "jxl"}  # that have no other place for it
 LIBVIPS_DENSITY = 25.4  # a dot a millimetre, which programs with libvips write where none is known
@@ -63,19 +64,20 @@ def fitting_profile(icc: bytes | None, channels: int) -> bytes | None:
     return icc if complete and profile_name(icc) is not None else None
 
 
-def read_metadata(image: Any, path: Path, format: str) -> Metadata:
+def read_metadata(image: Any, path: Path, format: str, page: int = 0) -> Metadata:
     """Return what a file says beside its pixels: it says upright, and nothing of a thumbnail.
 
     Args:
         image: of libvips, as the decoder of `format` opened it, with the fields exif-data and xmp-data where the format
             is none of `READERS`.
+        page: of a TIFF, which `image` is.
     """
     read = READERS.get(format)
     if read is None:
         raw = Metadata(field_of(image, "exif-data"), field_of(image, "xmp-data"), density=_bmp_density(path, format))
     else:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as source:
-            raw = read(source)
+            raw = tiff.read(source, page) if format == "tif" else read(source)
     exif, density, notes = None, raw.density, list(raw.notes)
     if raw.exif:
         try:
@@ -180,7 +182,7 @@ def _move_texts(
     kept: list[tuple[str, str]] = []
     moved: dict[str, str] = {}
     for key, text in texts:
-        if format == "jpg" and key.lower() == "comment":
+        if format in ("jpg", "gif") and key.lower() == "comment":
             kept.append((key, text))
         else:
             moved[key] = f"{moved[key]}\n{text}" if key in moved else text

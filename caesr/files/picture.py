@@ -62,6 +62,15 @@ class Metadata:
     notes: tuple[Message, ...] = ()  # for people: what of it cannot be kept
 
 
+@dataclass(frozen=True)
+class Timing:
+    """When the frames of an animation are shown."""
+
+    seconds: tuple[Fraction, ...]  # how long each is
+    plays: int  # of all frames; 0: without end
+    background: bytes | None = None  # of a WebP, which few programs show: blue, green, red, alpha
+
+
 @dataclass(frozen=True, eq=False)
 class Picture(Generic[Pixels]):
     """Pixels and what travels with them; `dataclasses.replace(picture, pixels=...)` keeps the rest."""

@@ -48,8 +48,8 @@ def read_png_profile(path: Path, channels: int, embedded: bytes | None) -> tuple
     """
     chunks, notes = read_chunks(path), []
     if b"cICP" in chunks:
-        *numbers, full_range = chunks[b"cICP"]
-        points = CodePoints(*numbers, full_range == 1)
+        primaries, transfer, matrix, full_range = chunks[b"cICP"]
+        points = CodePoints(primaries, transfer, matrix, full_range == 1)
         try:
             if points.matrix or not points.full_range:
                 raise ValueError("not allowed in a PNG")
@@ -57,21 +57,20 @@ def read_png_profile(path: Path, channels: int, embedded: bytes | None) -> tuple
         except cicp.HdrColours:
             raise
         except ValueError:
-            message = "{name}: its colour description (cICP {numbers}) is not understood and is left out."
-            numbers_text = "/".join(str(number) for number in chunks[b"cICP"])
-            notes.append(Message(message, name=path.name, numbers=numbers_text))
+            message = "Its description of colours (cICP {numbers}) is not understood and is left out."
+            notes.append(Message(message, numbers="/".join(str(number) for number in chunks[b"cICP"])))
     if embedded:
         return embedded, tuple(notes)
     if b"sRGB" in chunks:
         return None, tuple(notes)
     if b"cHRM" in chunks and b"gAMA" not in chunks and channels >= 3:
-        message = "{name}: its primaries (cHRM) come without a gamma and are left out, as browsers do."
-        notes.append(Message(message, name=path.name))
+        message = "Its primaries (cHRM) come without a gamma and are left out, as by browsers."
+        notes.append(Message(message))
     try:
         return _measured_profile(chunks, channels), tuple(notes)
     except ValueError:
-        message = "{name}: its gamma or its primaries (gAMA, cHRM) are damaged and are left out."
-        return None, (*notes, Message(message, name=path.name))
+        message = "Its gamma or its primaries (gAMA, cHRM) are damaged and are left out."
+        return None, (*notes, Message(message))
 
 
 def _measured_profile(chunks: dict[bytes, bytes], channels: int) -> bytes | None:

@@ -22,6 +22,7 @@ from caesr.files.vips import field_of
 from zoo.messages import Message
 
 MAX_PIXELS = 100_000_000  # unless the environment variable CAESR_MAX_PIXELS says otherwise
+PAGED = ("tif", "gif", "webp", "png")  # of which all pages can be read (`caesr.files.pages`)
 BYTES_PER_PIXEL = 24  # of memory while a file is decoded: three times what the largest pixels take
 
 
@@ -53,42 +54,46 @@ def read_picture(path: AnyPath, max_pixels: int | None = None) -> Picture[np.nda
     return Picture(opened.pixels[:, :], opened.icc, opened.metadata, opened.notes)
 
 
-def open_picture(path: AnyPath, max_pixels: int | None = None) -> Picture[LazyPixels]:
+def open_picture(path: AnyPath, max_pixels: int | None = None, page: int | None = None) -> Picture[LazyPixels]:
     """Open a picture as `read_picture` does, but decode its rows on demand.
 
     Whether a file is damaged shows only then: a slightly damaged one adds to `notes` until the last row was read, and
     more damage raises PictureError where the rows are read. A picture that its EXIF rotates is decoded at once, since
     its first row may be the last of the file, and so is BMP, HEIC and JPEG XL.
+
+    Args:
+        page: of a TIFF, from 0; None: the first, and a note says that there are more.
     """
     path = Path(path)
-    opened = open_image(path)
+    opened = open_image(path, page)
     info, notes = opened.info, list(opened.notes)
-    _check_limits(path.name, opened.stored, info, _max_pixels() if max_pixels is None else max_pixels)
+    check_limits(path.name, opened.stored, info, max_pixels)
     stored, interpreted, rows = opened.stored, opened.interpreted, opened.rows
     if info.format in PILLOW_FORMATS:
         stored, decoder_notes = pillow_decoder.decode(path, info.format)
         interpreted, notes = interpret(stored, path, info.format), list(decoder_notes)
     notes += parts.find_left_out(path, info.format)
     if info.pages > 1:
-        notes.append(Message("It has {pages} pages or frames, of which the first was taken.", pages=info.pages))
+        notes.append(first_of_pages(info))
     notes += interpreted.notes
 
     def interpret_again(other: Any) -> Any:
-        return interpret(other, path, info.format).image
+        return interpret(other, path, info.format, page or 0).image
 
     decoder = RowDecoder(path, info.format, interpreted.image, interpret_again, rows, notes)
     decode: Callable[[int, int], np.ndarray] = decoder
-    icc, metadata, orientation = interpreted.icc, read_metadata(stored, path, info.format), orientation_of(stored)
+    metadata = read_metadata(stored, path, info.format, page or 0)
+    icc, orientation = interpreted.icc, orientation_of(stored)
     del opened, stored, interpreted  # the decoder closes the file after the last row
     if orientation != 1:  # a file can be decoded only once, from top to bottom
-        upright = _turn(decoder(0, decoder.height), orientation)
+        upright = turn(decoder(0, decoder.height), orientation)
 
         def decode_upright(start: int, stop: int) -> np.ndarray:
             return np.ascontiguousarray(upright[start:stop])
 
         decode = decode_upright
     is_whole = orientation != 1 or info.format in PILLOW_FORMATS
-    reopen = None if is_whole else lambda: open_picture(path, max_pixels).pixels
+    reopen = None if is_whole else lambda: open_picture(path, max_pixels, page).pixels
     shape = (info.height, info.width, decoder.channels)
     return Picture(LazyPixels(shape, decoder.dtype, decode, reopen), icc, metadata, notes)
 
@@ -104,9 +109,19 @@ class OpenedImage:
     rows: int | None  # that hold pixels, from the top of the file; None: all
 
 
-def open_image(path: Path) -> OpenedImage:
+def first_of_pages(info: ImageInfo) -> Message:
+    """Return the note that more pages are there than the first."""
+    message = "It has {pages} pages or frames, of which the first was taken."
+    if info.format in PAGED:
+        message = "It has {pages} pages or frames, of which the first was taken; --pages all takes all."
+    return Message(message, pages=info.pages)
+
+
+def open_image(path: Path, page: int | None = None) -> OpenedImage:
     """Open a file, of which only the header is read.
 
+    Args:
+        page: of a TIFF, of which the information is, as of a file of one page; None: the first.
     Raises:
         PictureError: as for `inspect`.
     """
@@ -114,15 +129,15 @@ def open_image(path: Path) -> OpenedImage:
     format = recognise(beginning)
     if format is None:
         raise refusal(path.name, beginning)
-    opened = open_file(path, format)
+    opened = open_file(path, format, page or 0)
     image = opened.image
     if format == "tif" and tiff.is_thumbnail(path):
         raise PictureError(Message("{name} is a raw photograph; develop it to a TIFF or JPEG first.", name=path.name))
-    interpreted = interpret(image, path, format)
+    interpreted = interpret(image, path, format, page or 0)
 
     on_its_side = orientation_of(image) >= 5
     width, height = (image.height, image.width) if on_its_side else (image.width, image.height)
-    pages = parts.count_pages(path, format, beginning, field_of(image, "n-pages", 1))
+    pages = 1 if page is not None else parts.count_pages(path, format, beginning, field_of(image, "n-pages", 1))
     icc = field_of(image, "icc-profile-data")
     profile = profile_name(icc) if icc else None
     mode, depth = MODES[interpreted.image.bands], 8 if interpreted.image.format == "uchar" else 16
@@ -136,7 +151,7 @@ def orientation_of(image: Any) -> int:
     return orientation if 1 <= orientation <= 8 else 1
 
 
-def _turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
+def turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Return a view of pixels (H, W, C), turned and mirrored as EXIF's orientation asks for (2 to 8)."""
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
@@ -162,8 +177,14 @@ def _read_beginning(path: Path) -> bytes:
     return beginning
 
 
-def _check_limits(name: str, image: Any, info: ImageInfo, max_pixels: int) -> None:
-    """Raise PictureError for a picture with too many pixels, or whose decoder takes too much memory."""
+def check_limits(name: str, image: Any, info: ImageInfo, max_pixels: int | None) -> None:
+    """Raise PictureError for a picture with too many pixels, or whose decoder takes too much memory.
+
+    Args:
+        image: of libvips, as the file says it is.
+        max_pixels: as for `read_picture`.
+    """
+    max_pixels = pixel_limit() if max_pixels is None else max_pixels
     if info.width * info.height > max_pixels:
         message = (
             "{name} has {width} x {height} pixels, over the limit of {limit} megapixels; make it smaller or raise "
@@ -180,7 +201,7 @@ def _check_limits(name: str, image: Any, info: ImageInfo, max_pixels: int) -> No
         raise PictureError(Message(message, name=name, gigabytes=f"{need / 1e9:.2g}", limit=f"{most / 1e9:.2g}"))
 
 
-def _max_pixels() -> int:
+def pixel_limit() -> int:
     """Return the limit that the environment sets."""
     text = os.environ.get("CAESR_MAX_PIXELS") or MAX_PIXELS
     try:

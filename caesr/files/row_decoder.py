@@ -52,6 +52,7 @@ class RowDecoder:
         self.dtype = np.dtype(np.uint8 if image.format == "uchar" else np.uint16)
         self.image = image  # keeps what libvips reads from, as long as the region is there
         self.region = pyvips.Region.new(image)
+        self.ahead: np.ndarray | None = None  # rows of the next step
         self.rows = self.height  # that hold pixels
         self.attempts = 0  # to read a damaged file
         self.data = b""  # the file, once it was mended
@@ -65,34 +66,62 @@ class RowDecoder:
         Raises:
             PictureError: the file is damaged too much.
         """
-        out = np.full((stop - start, self.width, self.channels), GREY[self.dtype.name], self.dtype)
-        if self.channels in (2, 4):
-            out[..., -1] = 255 if self.dtype == np.uint8 else 65535
+        out = np.empty((stop - start, self.width, self.channels), self.dtype)  # takes memory as it is filled
         with explain_damage(self.path):
             for top in range(start, stop, STEP_ROWS):
                 self._read(out[top - start : top - start + STEP_ROWS], top)
             if stop == self.height:
-                self._finish()
+                self._finish(out)
         return out
 
+    def _grey(self, count: int) -> np.ndarray:
+        """Return so many grey rows, which are opaque."""
+        rows = np.full((count, self.width, self.channels), GREY[self.dtype.name], self.dtype)
+        if self.channels in (2, 4):
+            rows[..., -1] = 255 if self.dtype == np.uint8 else 65535
+        return rows
+
     def _read(self, out: np.ndarray, top: int) -> None:
-        """Decode the rows from `top` on, as far as they hold pixels."""
-        while top < self.rows:
-            count = min(len(out), self.rows - top)
+        """Decode the rows from `top` on, as far as they hold pixels; the others are grey."""
+        count = 0
+        while top < self.rows and not count:
             try:
-                pixels = self.region.fetch(0, top, self.width, count)
+                rows = self._decode(top)[: self.rows - top]
             except pyvips.Error as error:
+                self.ahead = None
                 self._recover(top, str(error))
                 continue
-            out[:count] = np.frombuffer(pixels, self.dtype).reshape(count, self.width, self.channels)
-            return
+            count = len(rows)
+            out[:count] = rows
+        if count < len(out):
+            out[count:] = self._grey(len(out) - count)
 
-    def _finish(self) -> None:
-        """Close the file; libvips says only then whether libjpeg warned of the last rows."""
+    def _decode(self, top: int) -> np.ndarray:
+        """Return the rows of one step; of a JPEG after the next step, since libvips fails only after damaged rows."""
+        rows = self._fetch(top) if self.ahead is None else self.ahead
+        self.ahead = None
+        if self.format == "jpg" and top + STEP_ROWS < self.height:
+            self.ahead = self._fetch(top + STEP_ROWS)
+        return rows
+
+    def _fetch(self, top: int) -> np.ndarray:
+        """Return the rows of one step as they come."""
+        count = min(STEP_ROWS, self.height - top)
+        pixels = self.region.fetch(0, top, self.width, count)
+        return np.frombuffer(pixels, self.dtype).reshape(count, self.width, self.channels)
+
+    def _finish(self, out: np.ndarray) -> None:
+        """Close the file; libvips says only then whether libjpeg warned of the last rows, which end `out`."""
         with _warnings() as said:
             self.region = self.image = None
-        if self.format == "jpg" and not self.attempts and any("read gave" in text for text in said):
-            self._note_rows(self.height - STEP_ROWS)
+        if self.format != "jpg" or self.attempts > 1 or not any("read gave" in text for text in said):
+            return
+        row = max(0, self.height - STEP_ROWS)
+        if self.attempts == 0:
+            self._note_rows(row)
+        else:  # its end was missing, and so is more
+            self._fill_from(row)
+            out[row - self.height :] = self._grey(self.height - row)
 
     # --- what is damaged ---
 

@@ -19,7 +19,7 @@ XYZ_TO_SRGB = np.array([[3.24096994, -1.53738318, -0.49861076], [-0.96924364, 1.
 LAB_BEND = 6 / 29  # above it L* is a cube root, below a line (CIE 15:2004)
 
 
-def split_channels(samples: Any, layout: TiffLayout, name: str) -> tuple[Any, Any | None, tuple[Message, ...]]:
+def split_channels(samples: Any, layout: TiffLayout) -> tuple[Any, Any | None, tuple[Message, ...]]:
     """Return the channels that are colours, alpha if there is any, and what is to be said about the rest.
 
     Of several channels of alpha the first counts. Colours into which it is multiplied are divided by it.
@@ -29,18 +29,18 @@ def split_channels(samples: Any, layout: TiffLayout, name: str) -> tuple[Any, An
     extras, count = layout.extras, samples.bands - len(layout.extras)
     alphas = [index for index, kind in enumerate(extras) if kind in (tags.ASSOCIATED_ALPHA, tags.UNASSOCIATED_ALPHA)]
     colours = samples[0:count] if extras else samples
-    alpha = samples[count + alphas[0]] if alphas else None
+    alpha: Any = samples[count + alphas[0]] if alphas else None
     if alphas and extras[alphas[0]] == tags.ASSOCIATED_ALPHA:
         divided = (colours * _white(samples) / alpha).rint()
         colours = (alpha == 0).ifthenelse(colours, divided.cast(samples.format))
     unused = [str(count + 1 + index) for index in range(len(extras)) if [index] != alphas[:1]]
     notes: tuple[Message, ...] = ()
     if len(unused) == 1 and extras[int(unused[0]) - count - 1] == tags.UNSPECIFIED:
-        message = "{name}: channel {channel} is not transparency and is left out."
-        notes = (Message(message, name=name, channel=unused[0]),)
+        message = "Its channel {channel} is not transparency and is left out."
+        notes = (Message(message, channel=unused[0]),)
     elif unused:
-        message = "{name}: channels left out, neither colours nor the first transparency: {channels}."
-        notes = (Message(message, name=name, channels=", ".join(unused)),)
+        message = "Its channels {channels} are neither colours nor the first transparency, and are left out."
+        notes = (Message(message, channels=", ".join(unused)),)
     return colours, alpha, notes
 
 

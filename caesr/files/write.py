@@ -11,19 +11,20 @@ from typing import Any
 import numpy as np
 
 from caesr.files.atomic import atomic_write
-from caesr.files.containers import avif, jpeg, jxl, png, tiff, webp
+from caesr.files.containers import avif, gif, jpeg, jxl, png, tiff, webp
 from caesr.files.edited_target import save_edited
 from caesr.files.icc import grey_as_rgb
 from caesr.files.metadata import fitting_profile, is_srgb, prepare_metadata
-from caesr.files.picture import AnyPath, Metadata, Picture, PictureError
+from caesr.files.picture import AnyPath, Metadata, Picture, PictureError, Timing
 from caesr.files.row_writer import RowWriter
 from caesr.files.vips import pyvips
 from caesr.options import FORMATS, METADATA
 from zoo.messages import Message
 
-MAX_SIDES = {"jpg": 65500, "webp": 16383, "avif": 65535}  # pixels; PNG and TIFF hold more than memory does
+MAX_SIDES = {"jpg": 65500, "webp": 16383, "avif": 65535, "gif": 65535}  # pixels; PNG and TIFF hold more
 DEFLATE_LEVEL = 3  # of 9, in PNG and TIFF: at the usual 6 it takes as long as a small network
 OPTIMISED_PIXELS = 30_000_000  # up to which a JPEG gets its own Huffman codes: it is held in memory for them
+MAX_DELAY = 655_350  # milliseconds of a frame, in a GIF
 CLASSIC_TIFF_BYTES = 4_000_000_000  # of pixels; more need a BigTIFF
 
 
@@ -66,6 +67,14 @@ def picture_writer(
     """
     path = Path(path)
     format = format_to_write(path, format)
+    check_output(path, format, size, quality, metadata)
+    with explain_failure(path), atomic_write(path) as part:
+        with part_writer(template, size, part, format, quality, metadata) as rows:
+            yield rows
+
+
+def check_output(path: Path, format: str, size: tuple[int, int], quality: int, metadata: str) -> None:
+    """Check what a picture file, or a page of it, shall be, as `picture_writer` says."""
     if not 1 <= quality <= 100:
         message = "{name} cannot have a quality of {quality}; choose 1 to 100."
         raise PictureError(Message(message, name=path.name, quality=quality))
@@ -79,15 +88,54 @@ def picture_writer(
         raise PictureError(Message(message, name=path.name, side=side, format=format, limit=max_side))
     if format == "jxl":
         jxl.check(path.name)
-    kept = prepare_metadata(template.metadata, format, metadata, (size[0], size[1]))
+
+
+@contextmanager
+def part_writer(
+    template: Picture,
+    size: tuple[int, int],
+    part: Path,
+    format: str,
+    quality: int,
+    metadata: str,
+    timing: Timing | None = None,
+) -> Iterator[RowWriter]:
+    """Open a file for writing row by row in place, as `picture_writer` does; its arguments are not checked.
+
+    Args:
+        format: one of `FORMATS`, or 'gif'.
+        timing: of an animation, of which the frames are written one after the other, each of this size.
+    Raises:
+        pyvips.Error, OSError: the file cannot be written.
+    """
+    kept = prepare_metadata(template.metadata, format, metadata, size)
+    count = len(timing.seconds) if timing else 1
+
+    def save(image: Any) -> None:
+        image = _prepare(image, template, format)
+        if timing:
+            image = _with_timing(image, timing)
+        _save(image, part, format, quality, kept, timing)
+
+    with RowWriter((count * size[0], size[1], template.pixels.shape[2]), template.pixels.dtype, save) as rows:
+        yield rows
+
+
+def _with_timing(image: Any, timing: Timing) -> Any:
+    """Return an image of frames, one below the other, that says so."""
+    image, count = image.copy(), len(timing.seconds)
+    image.set_type(pyvips.GValue.gint_type, "page-height", image.height // count)
+    image.set_type(pyvips.GValue.gint_type, "loop", timing.plays)
+    delays = [min(round(seconds * 1000), MAX_DELAY) for seconds in timing.seconds]
+    image.set_type(pyvips.GValue.array_int_type, "delay", delays)
+    return image
+
+
+@contextmanager
+def explain_failure(path: Path) -> Iterator[None]:
+    """Raise what goes wrong while a file is written as PictureError."""
     try:
-        with atomic_write(path) as part:
-
-            def save(image: Any) -> None:
-                _save(_prepare(image, template, format), part, format, quality, kept)
-
-            with RowWriter((*size, template.pixels.shape[2]), template.pixels.dtype, save) as rows:
-                yield rows
+        yield
     except (pyvips.Error, OSError) as error:
         cause = re.search("system error: (.+)", str(error))  # the first one; the lines after it are consequences
         reason = cause[1] if cause else getattr(error, "strerror", Message("perhaps the disk is full"))
@@ -136,8 +184,8 @@ def _prepare(image: Any, template: Picture, format: str) -> Any:
     return image
 
 
-def _save(image: Any, path: Path, format: str, quality: int, metadata: Metadata) -> None:
-    """Encode an image into a file, with its profile and metadata."""
+def _save(image: Any, path: Path, format: str, quality: int, metadata: Metadata, timing: Timing | None) -> None:
+    """Encode an image, or frames, into a file, with its profile and metadata."""
     height, width = image.height, image.width
     if format == "jpg":
         options = {"Q": quality, "subsample_mode": "off", "optimize_coding": height * width <= OPTIMISED_PIXELS}
@@ -148,7 +196,11 @@ def _save(image: Any, path: Path, format: str, quality: int, metadata: Metadata)
     elif format == "webp":
         options = {"lossless": True, "exact": True} if quality == 100 else {"Q": quality, "smart_subsample": True}
         data = image.webpsave_buffer(keep="icc", **options)
-        path.write_bytes(webp.add(data, metadata, (height, width), image.hasalpha()))
+        data = webp.add(data, metadata, (height, width), image.hasalpha())
+        path.write_bytes(webp.set_timing(data, timing) if timing else data)
+    elif format == "gif":
+        options = {"dither": 1.0, "keep_duplicate_frames": True}
+        save_edited(image.gifsave_target, path, partial(gif.edit_beginning, metadata=metadata), options)
     elif format == "avif":
         path.write_bytes(avif.encode(image, quality, metadata))
     elif format == "jxl":

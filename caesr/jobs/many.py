@@ -46,7 +46,8 @@ def upscale_many(
         ZooError, CheckpointError: the networks are not to be had.
     """
     inputs = expand_patterns(inputs)
-    is_single = out is not None and names_a_picture(out, inputs)
+    formats = (*FORMATS, "gif") if output.pages == "all" else FORMATS
+    is_single = out is not None and names_a_picture(out, inputs, formats)
     report = Report()
     if out is None:  # else the report in the folder says it
         for name, problem in [(name, input_problem(name)) for name in inputs]:
@@ -82,16 +83,18 @@ def upscale_many(
     return report
 
 
-def names_a_picture(out: str, inputs: Sequence[str]) -> bool:
+def names_a_picture(out: str, inputs: Sequence[str], formats: Sequence[str] = FORMATS) -> bool:
     """Return whether `out` names the file of a single picture.
 
+    Args:
+        formats: that can be written.
     Raises:
         ValueError: it does, but there may be several pictures, or its format is not written.
     """
     if not out.strip() or "\0" in out:
         raise ValueError(Message("OUT is {out}, which no file or folder can be called.", out=repr(out)))
     suffix = Path(out).suffix
-    is_written = suffix[1:].lower() in (*FORMATS, "jpeg", "tiff")
+    is_written = suffix[1:].lower() in (*formats, "jpeg", "tiff")
     kind, _ = mimetypes.guess_type(out, strict=False)
     if not (is_written or (kind or "").startswith("image/")) or "://" in out or os.path.isdir(out):  # noqa: PTH112
         return False
@@ -102,7 +105,7 @@ def names_a_picture(out: str, inputs: Sequence[str]) -> bool:
         raise ValueError(Message(message, out=out))
     if not is_written:
         message = "{out}: a {suffix} is not written; choose {choices}, or name a folder."
-        choices = ", ".join("." + choice for choice in FORMATS)
+        choices = ", ".join("." + choice for choice in formats)
         raise ValueError(Message(message, out=out, suffix=suffix, choices=choices))
     return True
 

@@ -9,19 +9,23 @@ from pathlib import PurePosixPath
 from caesr.files.names import MAX_NAME_BYTES, alike, first_free, legal_name, legal_path, shortened, size
 from caesr.options import FORMATS, OutputOptions, UpscaleOptions
 
-RESULT = re.compile(rf"([^/\\]+)_(x[\d.]+|[\d.]+(w|h|px|mp))\.({'|'.join(FORMATS)})", re.IGNORECASE)
+RESULT = re.compile(rf"([^/\\]+)_(x[\d.]+|[\d.]+(w|h|px|mp))\.({'|'.join((*FORMATS, 'gif'))})", re.IGNORECASE)
+# Of files that may have several pages, by suffix; a PNG is the default anyway.
+KEPT_FORMATS = {".gif": "gif", ".webp": "webp", ".tif": "tif", ".tiff": "tif"}
 
 
 def result_name(source: str, upscale: UpscaleOptions, output: OutputOptions, number: str = "") -> str:
     """Return the name of a picture's result; folders before the name are kept.
 
-    A name that would be too long for a disk is cut, and ends in a digest of itself.
+    A name that would be too long for a disk is cut, and ends in a digest of itself. If all pages are upscaled and no
+    format is asked for, the name of a picture that may have several decides that of its result.
 
     Args:
         number: goes between the picture's name and the size.
     """
     folder, slash, name = source.rpartition("/")
-    end = f"{number}_{upscale.size_label}.{output.suffix}"
+    kept = KEPT_FORMATS.get(PurePosixPath(name).suffix.lower()) if output.pages == "all" and not output.format else None
+    end = f"{number}_{upscale.size_label}.{kept or output.suffix}"
     stem = shortened(PurePosixPath(name).stem, MAX_NAME_BYTES - size(end))
     return f"{legal_path(folder)}{slash}{legal_name(stem + end)}"
 

@@ -16,9 +16,10 @@ from caesr.engine.upscaler import Upscaler
 from caesr.files import store
 from caesr.files.lazy import LazyPixels
 from caesr.files.metadata import lost_metadata
+from caesr.files.pages import name_page, open_pages
 from caesr.files.picture import Picture, PictureError
-from caesr.files.read import open_picture
-from caesr.files.write import format_to_write, picture_writer
+from caesr.files.write_pages import format_of_pages, lost_colours, pages_writer
+from caesr.jobs.pages import PagesProgress, join_notes
 from caesr.jobs.report import Job, Status
 from caesr.options import OptionError, OutputOptions, UpscaleOptions
 from zoo.messages import Message, message_of
@@ -79,6 +80,8 @@ def upscale_steps(
 ) -> Generator[Progress, None, tuple[Message, ...]]:
     """Read a picture, upscale it, write it: yields after every tile, the last time when the file is there.
 
+    With the option `pages` all pages are, one after the other, into a file of the same kind.
+
     Closing the generator cancels: no file is left.
 
     Args:
@@ -92,26 +95,36 @@ def upscale_steps(
     if target.exists() and target.samefile(source):
         message = "{source}: the result would replace the picture itself. Choose another OUT."
         raise PictureError(Message(message, source=source))
-    original = open_picture(source)
-    height, width = original.pixels.shape[:2]
+    pages = open_pages(source, every=output.pages == "all")
+    format = format_of_pages(pages, target, output.format)
     try:
-        scale = upscale.scale_for(height, width)  # before a file is begun
+        scales = [upscale.scale_for(shape.height, shape.width) for shape in pages.shapes]  # before a file is begun
     except OptionError as error:
         raise OptionError(Message("{name}: {why}", name=source.name, why=error.args[0])) from error
+    sizes = [
+        (round(shape.height * scale), round(shape.width * scale))
+        for shape, scale in zip(pages.shapes, scales, strict=True)
+    ]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         message = "{folder}: there can be no such folder ({why}); choose another OUT."
         raise PictureError(Message(message, folder=target.parent, why=error.strerror)) from error
-    template, notes = printed_alike(original, scale, output)
-    notes += lost_metadata(template, format_to_write(target, output.format), output.metadata)
-    size = round(height * scale), round(width * scale)
-    with picture_writer(template, size, target, output.format, output.quality, output.metadata) as rows:
-        for progress in upscaler.upscale_rows(original.pixels, scale, rows.write):
-            if progress.done < progress.total:
-                yield progress
-    yield progress
-    return (*original.notes, *notes)  # those of the picture are complete when its last row was read
+    counter, notes = PagesProgress([height * width for height, width in sizes]), list[tuple[Message, ...]]()
+    pictures = pages.read()
+    with pages_writer(target, format, sizes, pages, output.quality, output.metadata) as write_page:
+        for number, (size, scale) in enumerate(zip(sizes, scales, strict=True), 1):
+            original = next(pictures)
+            template, lost = printed_alike(original, scale, output)
+            lost += lost_metadata(template, format, output.metadata)
+            with name_page(number, len(pages)), write_page(template, size) as rows:
+                for progress in upscaler.upscale_rows(original.pixels, scale, rows.write):
+                    if not counter.count(progress):
+                        yield counter.progress
+            counter.finish_page()
+            notes.append((*original.notes, *lost))  # those of the picture are complete when its last row was read
+    yield counter.progress
+    return (*pages.notes, *join_notes(notes), *lost_colours(format))
 
 
 def printed_alike(picture: Picture, scale: float, output: OutputOptions) -> tuple[Picture, tuple[Message, ...]]:

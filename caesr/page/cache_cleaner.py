@@ -1,7 +1,7 @@
 """Remove visitors' pictures and results from Gradio's cache when they are old.
 
 Gradio's own delete_cache knows only a part of them, as of 6.31: what comes back from a page as an input, but not what,
-for instance, an ImageSlider shows.
+for instance, a gr.HTML of ours shows.
 """
 
 import contextlib

@@ -26,6 +26,7 @@ from caesr.page.planner import Plan, count_channels, plan_upscaling
 from caesr.page.queue import DeviceQueue, Waiting
 from caesr.page.time_estimate import TimeEstimate, probe_pictures
 from caesr.page.zero_gpu import HAS_ZERO_GPU, estimate_gpu_seconds, with_gpu
+from zoo.messages import Message
 
 STARTED = Progress(0, 1, 0.0)  # before the first tile
 MAX_MODELS = 16  # whose folders and digests are remembered
@@ -77,8 +78,8 @@ class Device:
 
     def upscale(
         self, spec: EngineSpec, source: Path, target: Path, output: OutputOptions
-    ) -> Generator[Progress | Waiting]:
-        """Upscale a file in its turn.
+    ) -> Generator[Progress | Waiting, None, tuple[Message, ...]]:
+        """Upscale a file in its turn, and return what of it could not be kept, was mended or was guessed.
 
         Raises:
             Busy: too many wait already.

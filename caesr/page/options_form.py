@@ -11,6 +11,17 @@ from caesr.options import Option, OutputOptions, UpscaleOptions, option_table
 from caesr.page.translations import label
 
 MAX_TILE = 2048  # of the slider, in pixels of the picture
+SAME_FORMAT = "same"  # as the picture's
+FORMAT_LABELS = {"jpg": "JPEG", "png": "PNG", "webp": "WebP", "tif": "TIFF", "avif": "AVIF", "jxl": "JPEG XL"}
+
+
+def take_nearest(slider: gr.Slider, value: float | None) -> float:
+    """Return a slider's value within its bounds; Gradio's own shows an error while a number is being typed."""
+    return min(slider.maximum, max(slider.minimum, slider.minimum if value is None else value))
+
+
+# Of the class: Gradio makes a slider anew when it is updated, and would write a file beside the module of a subclass.
+gr.Slider.preprocess = take_nearest
 
 
 def page_options() -> list[Option]:
@@ -27,6 +38,8 @@ def options_of(values: Mapping[str, Any]) -> tuple[UpscaleOptions, OutputOptions
     outputs = {row.name for row in option_table(OutputOptions)}
     upscale = {name: value for name, value in values.items() if name not in outputs}
     output = {name: value for name, value in values.items() if name in outputs}
+    if output.get("format") == SAME_FORMAT:
+        output["format"] = None
     return UpscaleOptions(**upscale), OutputOptions(**output)
 
 
@@ -34,20 +47,24 @@ def component(row: Option, **more: Any) -> Any:
     """Return the component of an option: its label and help are translated where the page has them."""
     texts = {"label": label(row.name, row.words), "info": label(f"{row.name}_info", ""), "elem_id": row.name}
     shown = {name: text for name, text in texts.items() if text} | more
-    start = initial_value(row)
+    start = shown.pop("value", initial_value(row))
     if row.kind is bool:
         return gr.Checkbox(start, **shown)
+    if row.name == "format":
+        choices = [(label("format_same"), SAME_FORMAT), *((FORMAT_LABELS[one], one) for one in row.choices)]
+        return gr.Dropdown(choices, value=SAME_FORMAT, min_width=0, **shown)
     if row.choices:
         choices = [(label(f"{row.name}_{choice.replace(' ', '_')}", choice), choice) for choice in row.choices]
         return gr.Radio(choices, value=start, **shown)
     if row.kind is str:
         return gr.Textbox(start, **shown)
     if row.allows_auto:
-        return gr.Slider(0, MAX_TILE, 0, step=row.least, **shown)
+        return gr.Slider(row.least, MAX_TILE, start or row.least, step=row.least, **shown)
     if row.most < math.inf:
         start = row.most if start is None else start
-        return gr.Slider(row.least, row.most, start, step=1 if row.kind is int else 0.05, **shown)
-    return gr.Number(start, minimum=0, **shown)
+        step = 1 if row.kind is int else 0.05
+        return gr.Slider(row.least, row.most, start, step=step, **shown)
+    return gr.Number(start, **shown)
 
 
 def api_component(row: Option) -> Any:

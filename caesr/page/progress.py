@@ -1,4 +1,4 @@
-"""Progress of a run, or its place in the queue: a line and a bar below the buttons of a tab.
+"""Progress of a run, or its place in the queue: a line and a bar.
 
 Not gr.Progress, as of Gradio 6.31: its bar goes away at every yield of a generator and comes back a moment later, it
 covers what is there already, and it speaks English only.
@@ -13,6 +13,8 @@ from caesr.engine.progress import Progress
 from caesr.page.queue import Waiting
 from caesr.page.translations import say
 
+SAID_SECONDS = 10  # less is not worth a number
+
 
 def progress_line(elem_id: str) -> gr.HTML:
     """Return the component that shows `progress_html`; it has its height while it is empty, so that nothing jumps."""
@@ -21,12 +23,22 @@ def progress_line(elem_id: str) -> gr.HTML:
 
 def progress_html(event: Progress | Waiting, request: gr.Request | None, before: str = "") -> str:
     """Return an event as the value of a `progress_line`, after some words."""
+    text = before + percent_text(event, request)
+    return bar(text) if isinstance(event, Waiting) or not event.done else bar(text, event.done, event.total)
+
+
+def percent_text(event: Progress | Waiting, request: gr.Request | None) -> str:
+    """Return how much is done and how long it will take, or how many come first."""
     if isinstance(event, Waiting):
-        return bar(before + say(request, "waiting", before=event.before))
+        return say(request, "waiting_one" if event.before == 1 else "waiting", before=event.before)
     if not event.done:
-        return bar(before + say(request, "begun"))
-    left = say(request, "tiles", done=event.done, total=event.total, left=round(event.seconds_left))
-    return bar(before + left, event.done, event.total)
+        return say(request, "begun")
+    percent = f"{100 * event.done / event.total:.0f}"
+    if event.seconds_left < SAID_SECONDS:
+        return say(request, "percent_soon", percent=percent)
+    if event.seconds_left < 100:
+        return say(request, "percent_seconds", percent=percent, n=f"{event.seconds_left:.0f}")
+    return say(request, "percent_minutes", percent=percent, n=f"{event.seconds_left / 60:.0f}")
 
 
 def bar(text: str, done: float = 0, total: float = 1) -> str:

@@ -1,4 +1,4 @@
-// Pictures of one size in frames that move together. `element`, `watch` and `props` are Gradio's.
+// Pictures of one size in frames that move together. `element`, `watch` and `trigger` are Gradio's.
 const view = { x: 0.5, y: 0.5, zoom: 1 }; // what lies in the middle, 0 to 1; screen pixels for one of the pictures'
 const frames = () => [...element.querySelectorAll(".frame")];
 const picture = (frame) => frame.querySelector("img");
@@ -43,9 +43,11 @@ element.addEventListener("load", draw, true); // of images, which does not bubbl
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-zoom]");
   if (button) zoomTo(Number(button.dataset.zoom));
+  const chosen = event.target.closest("button[data-use]");
+  if (chosen) trigger("use", { model: chosen.dataset.use });
 });
 element.addEventListener("wheel", (event) => {
-  if (!event.target.closest(".frame")) return;
+  if (!event.target.closest(".frame") || !event.ctrlKey) return; // without Ctrl the page scrolls
   event.preventDefault();
   zoomTo(view.zoom * (event.deltaY < 0 ? 1.25 : 0.8));
 }, { passive: false });

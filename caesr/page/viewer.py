@@ -12,7 +12,7 @@ import gradio as gr
 from caesr.page.translations import label, say
 
 HERE = Path(__file__).parent
-ZOOMS = (1, 2, 4)  # pixels of the screen for one of the picture
+ZOOMS = {1: "100 %", 2: "200 %", 4: "400 %"}  # pixels of the screen for one of the picture
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Pane:
     title: str
     png: bytes
     note: str = ""
+    use: str = ""  # the model that made it, if it can be chosen
 
 
 def viewer(**how: Any) -> gr.HTML:
@@ -32,18 +33,30 @@ def viewer(**how: Any) -> gr.HTML:
 
 def panes(pictures: Sequence[Pane], request: gr.Request | None) -> str:
     """Return pictures, all of one size, as the value of a `viewer`."""
-    zooms = "".join(f'<button type="button" data-zoom="{zoom}">{zoom}:1</button>' for zoom in ZOOMS)
+    if not pictures:
+        return ""
+    zooms = "".join(f'<button type="button" data-zoom="{zoom}">{name}</button>' for zoom, name in ZOOMS.items())
     figures = "".join(
         f'<figure><div class="frame" tabindex="0" role="img" aria-label="{escape(f"{pane.title} {pane.note}")}">'
         f'<img alt="" draggable="false" src="data:image/png;base64,{base64.b64encode(pane.png).decode()}"></div>'
-        f"<figcaption><strong>{escape(pane.title)}</strong> {escape(pane.note)}</figcaption></figure>"
+        f"<figcaption><strong>{escape(pane.title)}</strong> <span>{escape(pane.note)}</span>{use_button(pane, request)}"
+        "</figcaption></figure>"
         for pane in pictures
     )
-    hint = escape(say(request, "viewer_hint"))
+    hint, zoom = escape(say(request, "viewer_hint")), escape(say(request, "viewer_zoom"))
     return (
-        f'<div class="zooms" role="group" aria-label="{escape(say(request, "viewer_zoom"))}">{zooms}'
-        f'<span>{hint}</span></div><div class="panes">{figures}</div>'
+        f'<div class="zooms"><span class="group" role="group" aria-label="{zoom}">{zooms}'
+        f'</span><span>{hint}</span></div><div class="panes">{figures}</div>'
     )
+
+
+def use_button(pane: Pane, request: gr.Request | None) -> str:
+    """Return the button that chooses the model of a picture."""
+    if not pane.use:
+        return ""
+    words = escape(say(request, "use_this"))
+    name = f"{words}: {escape(pane.title)}"
+    return f'<button type="button" data-use="{escape(pane.use)}" aria-label="{name}">{words}</button>'
 
 
 def code(key: str, lines: int, **how: Any) -> gr.Textbox:

@@ -15,36 +15,11 @@ from caesr.files.picture import Picture, PictureError
 from caesr.files.read import inspect, read_picture
 from caesr.files.row_writer import png_chunk
 from caesr.files.write import write_picture
+from tests.colour_files import ADOBE, P3, SRGB_CHUNK, chrm, cicp, gama, iccp, make_avif, make_bmp
 from tests.pictures import FORMATS, check_message, make_png, make_profile, noise, smooth
 from tests.tiffs import make_tiff
 
-P3 = (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.3127, 0.3290)
-ADOBE = (0.64, 0.33, 0.21, 0.71, 0.15, 0.06, 0.3127, 0.3290)
 LEVELS = np.array([0, 3, 20, 64, 128, 200, 255], np.uint8)
-
-
-def gama(gamma: float) -> bytes:
-    """Return the chunk for a gamma by which values were stored."""
-    return png_chunk(b"gAMA", struct.pack(">L", round(gamma * 100_000)))
-
-
-def chrm(chromaticities: tuple[float, ...]) -> bytes:
-    """Return the chunk for red, green, blue and white, of which it names white first."""
-    numbers = [*chromaticities[6:], *chromaticities[:6]]
-    return png_chunk(b"cHRM", struct.pack(">8L", *(round(number * 100_000) for number in numbers)))
-
-
-def cicp(*numbers: int) -> bytes:
-    """Return the chunk for code points."""
-    return png_chunk(b"cICP", bytes(numbers))
-
-
-def iccp(icc: bytes) -> bytes:
-    """Return the chunk for a profile."""
-    return png_chunk(b"iCCP", b"icc\0\0" + zlib.compress(icc))
-
-
-SRGB_CHUNK = png_chunk(b"sRGB", b"\0")
 
 
 def read_png(folder: Path, extra: bytes, colour_type: int = 2) -> Picture[np.ndarray]:
@@ -236,7 +211,7 @@ def test_inks_without_a_profile_are_guessed_and_said(tmp_path: Path, name: str):
     picture = read_picture(tmp_path / name)
     check_red_on_paper(picture.pixels)
     assert picture.icc is None
-    assert list(picture.notes) == [f"{name} is CMYK without a profile of its inks; a common one for print was taken."]
+    assert list(picture.notes) == ["It is CMYK without a profile of its inks; a common one for print was taken."]
 
 
 def test_inks_with_a_profile_need_no_note(tmp_path: Path):
@@ -292,22 +267,14 @@ def test_the_primaries_and_the_curve_of_a_tiff_become_a_profile(tmp_path: Path):
         assert np.abs(to_srgb(icc, levels) - encode_srgb((LEVELS / 255) ** 1.5)[:, None]).max() <= 1.5
 
 
-def make_bmp(points: list[float], gamma: float, space: int = 0) -> bytes:
-    """Return a BMP of version 4 of a row of grey levels: X, Y, Z of its three primaries."""
-    row = LEVELS[:, None].repeat(3, axis=1).tobytes()
-    row += bytes(-len(row) % 4)
-    header = struct.pack("<LllHHLLllLL", 108, len(LEVELS), 1, 1, 24, 0, len(row), 2835, 2835, 0, 0) + bytes(16)
-    header += struct.pack("<L9l3L", space, *(round(v * (1 << 30)) for v in points), *[round(gamma * 65536)] * 3)
-    return b"BM" + struct.pack("<LHHL", 14 + len(header) + len(row), 0, 0, 14 + len(header)) + header + row
-
-
 def test_calibrated_colours_of_a_bmp_become_a_profile(tmp_path: Path):
+    row = LEVELS[None, :, None].repeat(3, axis=2)
     points = [0.4124, 0.2126, 0.0193, 0.3576, 0.7152, 0.1192, 0.1805, 0.0722, 0.9505]
-    (tmp_path / "p.bmp").write_bytes(make_bmp(points, 1.5))
+    (tmp_path / "p.bmp").write_bytes(make_bmp(row, points, 1.5))
     picture = read_picture(tmp_path / "p.bmp")
     seen = to_srgb(picture.icc, LEVELS[:, None].repeat(3, axis=1))
     assert np.abs(seen - encode_srgb((LEVELS / 255) ** 1.5)[:, None]).max() <= 1.5
-    for data in (make_bmp([0] * 9, 0), make_bmp(points, 1.5, space=0x73524742)):
+    for data in (make_bmp(row, [0] * 9, 0), make_bmp(row, points, 1.5, space=0x73524742)):
         (tmp_path / "p.bmp").write_bytes(data)
         assert read_picture(tmp_path / "p.bmp").icc is None
 
@@ -318,7 +285,7 @@ def test_calibrated_colours_of_a_bmp_become_a_profile(tmp_path: Path):
 def test_code_points_of_an_avif_become_a_profile(
     tmp_path: Path, points: tuple[int, int], power: float | None, is_wide: bool
 ):
-    data = make_avif(points)
+    data = make_avif(smooth(), points)
     (tmp_path / "p.avif").write_bytes(data)
     icc = read_picture(tmp_path / "p.avif").icc
     assert (icc is not None) == (is_wide or power is not None)
@@ -327,16 +294,8 @@ def test_code_points_of_an_avif_become_a_profile(
         assert np.abs(seen - encode_srgb((LEVELS / 255) ** power)[:, None]).max() <= 1.5
 
 
-def test_an_avif_of_hdr_is_refused_by_its_name(tmp_path: Path):
-    (tmp_path / "p.avif").write_bytes(make_avif((9, 16)))
-    with pytest.raises(PictureError, match=r"HDR picture \(PQ\)"):
+@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
+def test_an_avif_of_hdr_is_refused_by_its_name(tmp_path: Path, transfer: int, name: str):
+    (tmp_path / "p.avif").write_bytes(make_avif(smooth(), (9, transfer)))
+    with pytest.raises(PictureError, match=rf"HDR picture \({name}\)"):
         inspect(tmp_path / "p.avif")
-
-
-def make_avif(points: tuple[int, int]) -> bytes:
-    """Return an AVIF with these primaries and transfer in its container."""
-    file = io.BytesIO()
-    Image.fromarray(smooth()).save(file, "AVIF")
-    data = bytearray(file.getvalue())
-    struct.pack_into(">HH", data, data.index(b"nclx") + 4, *points)
-    return bytes(data)

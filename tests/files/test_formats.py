@@ -1,4 +1,4 @@
-"""Kinds of files: recognised by content, read if they are pictures, else refused by their names; what is left out of them."""
+"""Kinds of files: recognised by content, read if they are pictures, else refused by name; what is left out of them."""
 
 import io
 import struct
@@ -277,7 +277,7 @@ def test_the_header_of_a_jpeg_xl_claims_its_size(tmp_path: Path):
     assert read_jxl(SAMPLES / "alpha.jxl").has_alpha
     for data in (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n" + b"\0\0\0\1jxlc" + bytes(8)):
         (tmp_path / "p.jxl").write_bytes(data)
-        with pytest.raises(ValueError, match="header|codestream"):
+        with pytest.raises(ValueError, match=r"header|codestream"):
             read_jxl(tmp_path / "p.jxl")
 
 
@@ -345,8 +345,6 @@ def test_what_is_left_out_of_a_jpeg_is_said(tmp_path: Path, data: bytes, pages: 
 
 
 def test_reduced_pages_and_masks_of_a_tiff_are_no_pages(tmp_path: Path):
-    for number, kind in enumerate((0, 1, 4, 2)):
-        Image.fromarray(smooth()).save(tmp_path / f"{number}.tif", tiffinfo={254: kind})
     for big_tiff in (False, True):
         file = io.BytesIO()
         pages = [Image.fromarray(smooth()[: 48 >> n]) for n in range(4)]

@@ -110,7 +110,7 @@ def test_a_channel_of_an_unspecified_kind_is_not_alpha(
     for tags in ({EXTRA_SAMPLES: [UNSPECIFIED]}, {}):
         picture = read(tmp_path, make_tiff(values, photometric, tags, bits, planar=planar))
         np.testing.assert_array_equal(picture.pixels, values[..., :colours])
-        assert list(picture.notes) == [f"p.tif: channel {colours + 1} is not transparency and is left out."]
+        assert list(picture.notes) == [f"Its channel {colours + 1} is not transparency and is left out."]
 
 
 def test_of_several_channels_beside_the_colours_the_first_alpha_counts(tmp_path: Path):

@@ -18,7 +18,7 @@ import zoo
 from caesr import Upscaler
 from caesr.imaging.resize import resize_image
 from caesr.model.family import load_family
-from tests.browsing import CAT, READY, ROOT, api_client, download, drop, type_in, visit
+from tests.browsing import CAT, ROOT, api_client, download, drop, upscale, visit
 
 pytestmark = pytest.mark.slow
 
@@ -115,7 +115,7 @@ def test_programs_are_offered_these_calls_with_these_parameters(server):
     assert names == {
         "/upscale": [
             *("file", "model", "scale", "tile", "width", "height", "long_side", "megapixels", "texture", "ensemble"),
-            *("true_to_input", "format", "quality", "metadata"),
+            *("true_to_input", "keep_hidden_colours", "format", "quality", "metadata", "keep_print_size", "pages"),
         ],
         "/compare": ["file", "models", "scale", "truth"],
         "/zoo": [],
@@ -157,11 +157,9 @@ def upscale_by_mcp(server: str) -> bytes:
 @pytest.mark.browser
 def test_page_api_mcp_and_command_line_give_the_same_bytes(browser, server, tmp_path):
     page = visit(browser, server, locale="en")
+    page.click("#scales label:has-text('×3')")
     drop(page, CAT)
-    type_in(page, "#scale", 3)
-    page.locator("#facts", has_text="678 × 450").wait_for(timeout=READY)
-    page.click("#run")
-    page.locator("#status", has_text="678 × 450").wait_for(timeout=READY)
+    upscale(page, "678 × 450")
     result = download(page, "#download", tmp_path).read_bytes()
     assert Path(api_client(server).predict(handle_file(CAT), "lite", 3, api_name="/upscale")).read_bytes() == result
     assert upscale_by_command_line(tmp_path / "line") == result

@@ -13,8 +13,8 @@ import zoo
 from caesr import Upscaler
 from caesr.engine.pipeline import Pipeline
 from caesr.engine.progress import Progress, Steps
+from caesr.files.listed import ListedPicture
 from caesr.files.read import inspect
-from caesr.files.store import ListedPicture
 from caesr.jobs.batch import weights_digest
 from caesr.jobs.report import Job
 from caesr.options import OutputOptions, UpscaleOptions

@@ -5,15 +5,16 @@ import inspect
 import gradio as gr
 import pytest
 
-from caesr.options import Option, OptionError, OutputOptions, UpscaleOptions
-from caesr.page.controls import Controls, controls
+from caesr.files.picture import ImageInfo
+from caesr.options import Option, OutputOptions, UpscaleOptions
+from caesr.page.controls import Controls, clamp_size, controls
 from caesr.page.options_form import api_component, api_signature, component, initial_value, options_of, page_options
 
 ROWS = page_options()
 SIZES = ("scale", "width", "height", "long_side", "megapixels")
 PARAMETERS = [
     *("file", "model", "scale", "tile", "width", "height", "long_side", "megapixels", "texture", "ensemble"),
-    *("true_to_input", "format", "quality", "metadata"),
+    *("true_to_input", "keep_hidden_colours", "format", "quality", "metadata", "keep_print_size", "pages"),
 ]
 PNG = OutputOptions("png")
 
@@ -27,7 +28,8 @@ def column() -> Controls:
 
 def answers(column: Controls, kind: str = "scale", **choices: object) -> dict:
     """Return what the components of the column hold after a visitor's choices."""
-    values = {shown: shown.value for shown in column.options.values()} | {column.kind: kind}
+    values = {shown: shown.value for shown in column.settings().values()} | {column.kind: kind}
+    values[column.is_auto_tile] = "tile" not in choices
     return values | {column.options[name]: value for name, value in choices.items()}
 
 
@@ -39,6 +41,8 @@ def test_the_page_offers_every_option_but_those_about_the_machine(column):
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_component_begins_with_the_default(make, row: Option):
     unanswered = {row.name: make(row).value}
+    if row.allows_auto and make is component:  # has a box for it
+        unanswered = {row.name: "auto"}
     if row.name == "texture":
         assert UpscaleOptions(**unanswered) in (UpscaleOptions(model="texture"), UpscaleOptions())
     else:
@@ -55,13 +59,13 @@ def test_a_slider_has_the_bounds_of_the_table(row: Option):
 def test_every_step_of_the_tile_slider_is_a_tile():
     (row,) = (row for row in ROWS if row.allows_auto)
     shown = component(row)
-    assert row.parse(shown.minimum) == "auto"
-    for tile in range(shown.step, shown.maximum + 1, shown.step):
+    for tile in range(shown.minimum, shown.maximum + 1, shown.step):
         assert row.parse(tile) == tile
 
 
 def test_untouched_the_column_means_the_defaults(column):
-    assert column.chosen(answers(column)) == (UpscaleOptions(), PNG)
+    assert column.chosen(answers(column)) == (UpscaleOptions(), OutputOptions())
+    assert column.asked(answers(column))[0].model == "auto"
 
 
 @pytest.mark.parametrize("kind", SIZES)
@@ -77,14 +81,32 @@ def test_the_texture_dial_counts_for_the_texture_family_only(column):
     assert column.chosen(answers(column, model="texture"))[0] == UpscaleOptions(model="texture")
 
 
-def test_a_tile_of_0_is_chosen_for_the_machine(column):
-    assert column.chosen(answers(column, tile=0))[0].tile == "auto"
+def test_the_tile_counts_where_it_is_not_automatic(column):
+    assert column.chosen(answers(column))[0].tile == "auto"
     assert column.chosen(answers(column, tile=64))[0].tile == 64
 
 
-def test_a_size_that_cannot_be_is_refused_in_words(column):
-    with pytest.raises(OptionError, match="height=-3: give a whole number from 1 up"):
-        column.chosen(answers(column, "height", height=-3))
+def test_a_size_on_paper_becomes_pixels(column):
+    values = answers(column, "print") | {column.print_cm: 25.4, column.print_dpi: 300}
+    assert column.chosen(values)[0] == UpscaleOptions(long_side=3000)
+
+
+@pytest.mark.parametrize("height", [None, 0, -3])
+def test_an_empty_size_means_the_scale(column, height):
+    assert column.chosen(answers(column, "height", height=height, scale=3))[0] == UpscaleOptions(scale=3)
+
+
+@pytest.mark.parametrize(("asked", "scale"), [({"width": 9000}, 8), ({"height": 20}, 1), ({"megapixels": 500}, 8)])
+def test_a_size_out_of_bounds_becomes_the_nearest(asked, scale):
+    info = ImageInfo(width=226, height=150, mode="colour", depth=8, format="png", profile=None, pages=1)
+    assert clamp_size(UpscaleOptions(**asked), info) == UpscaleOptions(scale=scale)
+    assert clamp_size(UpscaleOptions(width=452), info) == UpscaleOptions(width=452)
+
+
+def test_a_number_out_of_a_sliders_bounds_becomes_the_nearest():
+    (row,) = (row for row in ROWS if row.name == "scale")
+    shown = component(row)
+    assert [shown.preprocess(value) for value in (99, 0.1, None, 3)] == [8, 1, 1, 3]
 
 
 def test_the_api_has_the_parameters_of_the_table_and_explains_each():

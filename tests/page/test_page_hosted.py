@@ -17,7 +17,7 @@ import zoo
 from caesr import Upscaler
 from caesr.model.caeresnet import CAEResNet
 from caesr.model.family import load_family
-from tests.browsing import CAT, READY, check_stopped_page, download, drop, turn_to, type_in, visit
+from tests.browsing import CAT, READY, check_stopped_page, download, drop, turn_to, unfold, upscale, visit
 from tests.hub_server import Hub, publish_by_hand
 from tests.proxy import Proxy
 from tests.serving import Served, served
@@ -55,14 +55,14 @@ def hosted(tmp_path_factory) -> Iterator[Hosted]:
 
 def test_below_a_path_everything_is_asked_for_below_it(browser, hosted, tmp_path, photograph):
     page = visit(browser, hosted.proxy.url, query="/", locale="en")
-    type_in(page, "#scale", 2)
+    page.click("#scales label:has-text('×2')")
     drop(page, CAT)
-    page.click("#run")
-    expect(page.locator("#status")).to_contain_text("452 × 300", timeout=READY)
-    expect(page.locator("#loupe img")).to_have_count(2, timeout=READY)
+    upscale(page, "452 × 300")
+    page.wait_for_function("[...document.querySelectorAll('#viewer .stage img[src]')].every(i => i.naturalWidth > 0)")
     result = np.array(Image.open(download(page, "#download", tmp_path)))
     assert np.array_equal(result, Upscaler(load_family("lite"), "cpu")(photograph, 2))
-    turn_to(page, "zoo")
+    turn_to(page, "models")
+    unfold(page, "#all-figures")
     expect(page.locator("#catalogue")).to_contain_text("caesr-lite-x4", timeout=READY)
     assert page.outside == []
     assert set(hosted.proxy.outside) <= {"/favicon.ico"}  # which browsers ask for by themselves
@@ -70,11 +70,13 @@ def test_below_a_path_everything_is_asked_for_below_it(browser, hosted, tmp_path
 
 def test_a_checkpoint_is_fetched_from_the_hub_and_then_cached(browser, hosted):
     page = visit(browser, hosted.proxy.url, query="/", locale="en")
-    turn_to(page, "zoo")
+    turn_to(page, "models")
+    unfold(page, "#all-figures")
+    unfold(page, "#developer")
     row = page.locator("#catalogue tr", has_text="caesr-photo-x4")
     expect(row).to_contain_text("published as someone/caesr-photo-x4", timeout=READY)
     assert "cached" not in row.inner_text()
-    page.click("#checkpoint input")
+    page.click("#fetch-name input")
     page.get_by_role("option", name="caesr-photo-x4").click()
     expect(page.locator("#zoo-command textarea")).to_have_value(re.compile("zoo fetch caesr-photo-x4"), timeout=READY)
     hosted.hub.fail("slow", "GET /storage", seconds=2, times=1)
@@ -90,29 +92,30 @@ def test_a_checkpoint_is_fetched_from_the_hub_and_then_cached(browser, hosted):
 
 def test_a_hub_that_fails_is_answered_in_a_sentence(browser, hosted):
     page = visit(browser, hosted.proxy.url, query="/", locale="en")
-    turn_to(page, "zoo")
+    turn_to(page, "models")
+    unfold(page, "#developer")
     page.fill("#repo input, #repo textarea", "nobody/nothing")
     page.click("#load")
-    expect(page.locator("body")).to_contain_text("hf download nobody/nothing", timeout=READY)
+    expect(page.locator("#loaded")).to_contain_text("hf download nobody/nothing", timeout=READY)
 
 
 def test_any_repository_can_be_loaded_chosen_and_used(browser, hosted, tmp_path, photograph):
     files = {file.name: file.read_bytes() for file in zoo.fetch("caesr-lite-x3").iterdir()}
     hosted.hub.add("another/network", files | {"README.md": b"Mine."})
     page = visit(browser, hosted.proxy.url, query="/", locale="en")
-    turn_to(page, "zoo")
+    turn_to(page, "models")
+    unfold(page, "#developer")
     page.fill("#repo input, #repo textarea", "another/network")
     page.click("#load")
     expect(page.locator("#loaded")).to_contain_text("another/network (×3) is loaded and chosen", timeout=READY)
-    expect(page.locator("#about-model")).to_contain_text("another/network", timeout=READY)
-    expect(page.locator("#model label:has-text('another/network') input")).to_be_checked()
     turn_to(page, "compare")
     expect(page.locator("#models")).to_contain_text("another/network")
     turn_to(page, "upscale")
-    type_in(page, "#scale", 3)
+    expect(page.locator("#about-model")).to_contain_text("another/network", timeout=READY)
+    expect(page.locator("#checkpoint input")).to_have_value("another/network")
+    page.click("#scales label:has-text('×3')")
     drop(page, CAT)
-    page.click("#run")
-    expect(page.locator("#status")).to_contain_text("678 × 450", timeout=READY)
+    upscale(page, "678 × 450")
     result = np.array(Image.open(download(page, "#download", tmp_path)))
     assert np.array_equal(result, Upscaler(CAEResNet.from_pretrained("caesr-lite-x3"), "cpu")(photograph, 3))
 
@@ -121,20 +124,21 @@ def test_files_of_visitors_are_removed_after_an_hour(browser, hosted, tmp_path):
     Image.open(CAT).convert("RGB").resize((40, 30)).save(tmp_path / "mine.png")
     page = visit(browser, hosted.proxy.url, query="/", locale="en")
     drop(page, tmp_path / "mine.png")
-    page.click("#run")
-    expect(page.locator("#status")).to_contain_text("160 × 120", timeout=READY)
+    upscale(page, "160 × 120")
     turn_to(page, "batch")
     drop(page, tmp_path / "mine.png", into="#files")
+    expect(page.locator("#files")).to_contain_text("mine.png", timeout=READY)
     page.click("#run-batch")
     expect(page.locator("#download-zip")).to_be_enabled(timeout=READY)
-    assert {"mine.png", "mine_x4.png", "before.png", "upscaled.zip"} <= {file.name for file in cached(hosted)}
+    zip_name = download(page, "#download-zip", tmp_path).name
+    assert {"mine.png", "mine_x4.png", zip_name} <= {file.name for file in cached(hosted)}
     for file in cached(hosted):
         os.utime(file, (time.time() - 3590, time.time() - 3590))
     (cached(hosted)[0].parent / "new.png").touch()
     wait_until_one_is_left(page, hosted)
     assert [file.name for file in cached(hosted)] == ["new.png"]
     page.reload()
-    page.locator("button.gallery-item").first.click()
+    page.locator("#picture .examples button").first.click()
     expect(page.locator("#facts")).to_contain_text("×", timeout=READY)  # the examples are still there
 
 

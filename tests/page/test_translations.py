@@ -13,6 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from caesr.files.picture import MODES
+from caesr.page.comparison import INTERPOLATIONS
+from caesr.page.models import SIMPLE
 from caesr.page.options_form import page_options
 from caesr.page.translations import FILES, error_text, translated
 from tests.conftest import ROOT
@@ -21,7 +23,7 @@ from zoo.messages import Message
 
 CHINESE = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
 ERRORS = FILES["zh"]["errors"]
-STATES = ("queued", "done", "kept", "failed", "left")
+STATES = ("queued", "done", "kept", "failed", "skipped", "left")
 # What the page cannot reach: modules of the command line only.
 UNREACHED = ["caesr/cli.py", "caesr/training", "caesr/jobs/ray_cluster.py", "caesr/evaluation/verbs.py",
              "caesr/evaluation/evaluate.py", "zoo/publish.py", "zoo/space.py", "zoo/cli.py"]  # fmt: skip
@@ -70,11 +72,16 @@ def said_by_name() -> tuple[set[str], set[str], set[str]]:
 def said_of_data() -> tuple[set[str], set[str]]:
     """Return the keys of labels and sentences about options, families, states and kinds of pictures."""
     rows = page_options()
-    labels = {f"family_{family}" for family in FAMILIES}
+    labels = {f"family_{family}" for family in FAMILIES} | {f"model_{key}" for key in SIMPLE.values()}
+    labels |= {f"method_{name}" for name in INTERPOLATIONS} | {"kind_print"}
     for row in rows:
         labels |= {row.name, f"{row.name}_info", *(f"{row.name}_{choice.replace(' ', '_')}" for choice in row.choices)}
         labels |= {f"kind_{row.name}"} if row.exclusive else set()
-    sentences = {f"purpose_{family}" for family in FAMILIES} | {f"state_{state}" for state in STATES}
+    sentences = (
+        {f"{kind}_{family}" for family in FAMILIES for kind in ("name", "purpose")}
+        | {"purpose_original"}
+        | {f"state_{state}" for state in STATES}
+    )
     return labels, sentences | set(MODES.values())
 
 

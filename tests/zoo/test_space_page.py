@@ -15,8 +15,8 @@ from PIL import Image
 import zoo
 from caesr import Upscaler, load_family
 from caesr.options import UpscaleOptions
-from caesr.page import controls
 from caesr.page.device import Device
+from caesr.page.facts import about_model
 from tests.browsing import check_stopped_page
 from tests.conftest import ROOT
 from tests.hub_server import publish_by_hand
@@ -86,11 +86,11 @@ def test_a_space_starts_without_the_hub_and_logs_that_it_uses_its_own_copy(tmp_p
 def describe(family: str, language: str = "en") -> str:
     """Return what the page says about a family."""
     request = SimpleNamespace(headers={"accept-language": language})
-    return controls.about(UpscaleOptions(model=family), None, Device(), request)
+    return about_model(UpscaleOptions(model=family), None, Device(), request)
 
 
 def test_the_page_says_that_it_uses_the_shipped_copy(project):
-    assert "\n" not in describe("lite")  # nothing is published, so the Hub is not asked
+    assert "<br>" not in describe("lite")  # nothing is published, so the Hub is not asked
     publish_by_hand(project)
     for language, words in (("en-GB", "copy that ships with CAESR"), ("zh-CN", "自带的副本")):
         text = describe("lite", language)
@@ -101,7 +101,7 @@ def test_the_page_says_that_it_uses_the_shipped_copy(project):
 def test_the_page_mentions_no_copy_if_the_hub_answered(project, hub, monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     publish_by_hand(project, hub)
-    assert "\n" not in describe("lite")
+    assert "<br>" not in describe("lite")
     assert any(line.startswith("GET /storage") for line in hub.log)
 
 

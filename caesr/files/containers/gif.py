@@ -6,6 +6,7 @@ from caesr.files.containers.jpeg import decode_text
 from caesr.files.directories import Source
 from caesr.files.picture import Metadata
 
+XMP_TRAILER = bytes((1, *range(255, -1, -1), 0))  # which leads those who take XMP for blocks to its end
 EXTENSION, COMMENT, APPLICATION, FRAME = 0x21, 0xFE, 0xFF, 0x2C
 MAX_BYTES = 16_000_000  # of a comment or of XMP
 MAX_COMMENTS = 1000
@@ -44,6 +45,21 @@ def _read_extensions(source: Source) -> Iterator[tuple[int, int, int]]:
         if introducer == EXTENSION:
             yield label, start, at
         at += 1
+
+
+def edit_beginning(data: bytes, metadata: Metadata) -> bytes | None:
+    """Return the beginning of a GIF with XMP and comments in it; None: more than these bytes are needed."""
+    start = 13 + _table_bytes(data, 10)
+    if len(data) < max(13, start):
+        return None
+    extensions = b""
+    for _, text in metadata.texts:
+        comment = text.encode(errors="replace")
+        blocks = (comment[at : at + 255] for at in range(0, len(comment), 255))
+        extensions += bytes((EXTENSION, COMMENT)) + b"".join(bytes([len(block)]) + block for block in blocks) + b"\0"
+    if metadata.xmp and b"\0" not in metadata.xmp:
+        extensions += bytes((EXTENSION, APPLICATION)) + b"\x0bXMP DataXMP" + metadata.xmp + XMP_TRAILER
+    return data[:start] + extensions + data[start:]
 
 
 def _table_bytes(source: Source, at: int) -> int:

@@ -38,15 +38,15 @@ MAX_BLOCK_BYTES = 64 << 20  # of XMP, IPTC and Photoshop's resources
 WIDE_KINDS = {16: LONG, 17: 9, 18: LONG}  # 64-bit types, which only BigTIFF has: their types of 32 bits
 
 
-def read(source: Source) -> Metadata:
-    """Return the metadata of a TIFF's first page; those of broken directories are missing."""
+def read(source: Source, page: int = 0) -> Metadata:
+    """Return the metadata of a page of a TIFF; those of broken directories are missing."""
     metadata = Metadata()
     with suppress(ValueError):
-        reader = DirectoryReader(source, MAX_EXIF_BYTES)
+        reader = _page_reader(source, MAX_EXIF_BYTES, page)
         root = reader.read_exif()
         density = density_of(root, reader.order)
-        blocks = DirectoryReader(source, MAX_BLOCK_BYTES).read(reader.first, BLOCKS)
-        geographic = DirectoryReader(source, MAX_EXIF_BYTES).read(reader.first, GEOGRAPHIC)
+        blocks = _page_reader(source, MAX_BLOCK_BYTES, page).read(reader.first, BLOCKS)
+        geographic = _page_reader(source, MAX_EXIF_BYTES, page).read(reader.first, GEOGRAPHIC)
         data = {tag: value.data for tag, value in blocks.tags.items() if isinstance(value, Value)}
         resources = data.get(PHOTOSHOP, b"")
         # ImageMagick cuts the tag short, and Photoshop's resources have all of it
@@ -61,6 +61,14 @@ def read(source: Source) -> Metadata:
             notes=(Message(message),) if geographic.tags else (),
         )
     return metadata
+
+
+def _page_reader(source: Source, max_bytes: int, page: int) -> DirectoryReader:
+    """Return a reader for which a page is the first."""
+    reader = DirectoryReader(source, max_bytes)
+    for _ in range(page):
+        reader.first = reader.following(reader.first)
+    return reader
 
 
 def _repair_iptc(iptc: bytes) -> bytes:
@@ -126,12 +134,12 @@ def add(path: Path, metadata: Metadata) -> None:
             set_density(joined, order, metadata.density)
         end = file.seek(0, os.SEEK_END)
         end += file.write(bytes(-end % 8))
-        file.write(_encode(joined, order, end, is_big, following))
+        file.write(encode_directory(joined, order, end, is_big, following))
         file.seek(8 if is_big else 4)
         file.write(struct.pack(order + ("Q" if is_big else "L"), end))
 
 
-def _encode(directory: Directory, order: str, offset: int, is_big: bool, following: int = 0) -> bytes:
+def encode_directory(directory: Directory, order: str, offset: int, is_big: bool, following: int = 0) -> bytes:
     """Encode a directory for an offset in a file, its values behind it."""
     head, word, entry = ("Q", "Q", 20) if is_big else ("H", "L", 12)
     room = struct.calcsize("<" + word)
@@ -140,7 +148,7 @@ def _encode(directory: Directory, order: str, offset: int, is_big: bool, followi
     for tag, value in sorted(directory.tags.items()):
         place = end + len(values)
         if isinstance(value, Directory):
-            kind, count, data = 18 if is_big else LONG, 1, _encode(value, order, place, is_big)
+            kind, count, data = 18 if is_big else LONG, 1, encode_directory(value, order, place, is_big)
         else:
             kind, count, data = value.kind, len(value.data) // UNITS[value.kind], value.data
         if tag == MAKER_NOTE and isinstance(value, Value):

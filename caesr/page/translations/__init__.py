@@ -4,7 +4,9 @@ Labels and sentences have the same keys in both. The message of an error is a `z
 template is the key of its translation in zh.toml, table [errors].
 """
 
+import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import gradio as gr
@@ -40,21 +42,32 @@ def label(key: str, default: str | None = None) -> I18nData | str:
     return default
 
 
+def in_both_languages(keys: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return labels for a component's own script, which chooses the language."""
+    return {language: {key: texts["labels"][key] for key in keys} for language, texts in FILES.items()}
+
+
 def say(request: gr.Request | None, key: str, **values: object) -> str:
-    """Return a sentence in the language that the visitor's browser prefers."""
+    """Return a sentence in the visitor's language."""
     return FILES[language(request)]["sentences"][key].format(**values)
 
 
 def language(request: gr.Request | None) -> str:
-    """Return the language that the visitor's browser prefers, of those that the page has."""
-    preferred = request.headers.get("accept-language", "en") if request else "en"
+    """Return the visitor's language, of those that the page has: as chosen on the page, else as the browser prefers."""
+    headers = request.headers if request else {}
+    chosen = re.search(r"caesr_language=(\w+)", headers.get("cookie") or "")
+    preferred = chosen[1] if chosen else headers.get("accept-language") or "en"
     return "zh" if preferred.lower().startswith("zh") else "en"
 
 
 def error_text(request: gr.Request | None, error: object) -> str:
     """Return why something cannot be done, in the visitor's language where its message has a translation."""
-    message = message_of(error) if isinstance(error, BaseException) else error
-    return str(translated(message) if language(request) == "zh" else message)
+    return str(translate(request, message_of(error) if isinstance(error, BaseException) else error))
+
+
+def translate(request: gr.Request | None, message: object) -> object:
+    """Return a Message in the visitor's language where it has a translation; anything else as it is."""
+    return translated(message) if language(request) == "zh" else message
 
 
 def translated(message: object) -> object:

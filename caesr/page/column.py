@@ -1,0 +1,177 @@
+"""What happens in the left column: a new picture is looked at, and every choice is checked, said and remembered."""
+
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from caesr.files.read import inspect
+from caesr.jobs.naming import result_name
+from caesr.options import OutputOptions, UpscaleOptions, command_line, python_lines
+from caesr.page.controls import CM_PER_INCH, HIDDEN, PRINT, SCALES, Controls, Values
+from caesr.page.device import Device
+from caesr.page.drop_zone import Dropped
+from caesr.page.errors import EXPECTED_ERRORS
+from caesr.page.facts import (
+    LARGE_PIXELS,
+    Outlook,
+    about_model,
+    outlook,
+    picture_line,
+    plan_line,
+    result_line,
+    time_text,
+)
+from caesr.page.models import BLENDED, MORE
+from caesr.page.options_form import page_options
+from caesr.page.translations import error_text, say
+
+SIZES = [row.name for row in page_options() if row.exclusive]
+REMEMBERED = "caesr-settings"  # the key in the browser's storage
+STORAGE_KEY = "caesr"  # of its encryption, the same after a restart: nothing in it is secret
+QUIET: dict[str, Any] = {"queue": False, **HIDDEN}
+
+
+def wire(blocks: gr.Blocks, c: Controls, device: Device) -> None:
+    """Wire the column."""
+    memory = gr.BrowserState({}, storage_key=REMEMBERED, secret=STORAGE_KEY)
+    settings = c.settings()
+
+    def describe(values: Values, request: gr.Request) -> dict[Any, Any]:
+        chosen = {name: values[shown] for name, shown in settings.items()}
+        said = {c.problem: "", c.facts: "", c.plan: "", c.command: "", c.python: "", memory: chosen}
+        dropped = c.dropped(values)
+        can_run, question = False, gr.update(visible=False)
+        try:
+            said[c.about] = about_model(c.asked(values)[0], dropped, device, request)
+            options, output = c.chosen(values)
+            if dropped:
+                info = inspect(dropped.path)
+                said[c.facts] = picture_line(dropped, info, request)
+                ahead = outlook(dropped.path, options, output, device)
+                said[c.facts] = facts(dropped, ahead, values[c.kind], request)
+                said[c.plan] = plan_line(ahead.plan, request)
+                said[c.command], said[c.python] = elsewhere(dropped, ahead.options, ahead.output)
+                can_run = not ahead.is_very_large or values[c.confirm]
+                if ahead.is_very_large:
+                    question = gr.update(visible=True, label=confirm_label(ahead, request))
+        except EXPECTED_ERRORS as error:
+            said[c.problem] = problem(error, dropped, request)
+        return {**said, c.run: gr.update(interactive=can_run), c.confirm: question}
+
+    outputs = [c.problem, c.facts, c.about, c.plan, c.command, c.python, c.run, c.confirm, memory]
+    # One event: of several, the slowest would have the last word, not the latest. `change`, because buttons, other tabs
+    # and the browser's memory choose as well.
+    changed = [shown.change for shown in settings.values()]
+    triggers = [blocks.load, c.picture.input, c.confirm.input, *changed]
+    gr.on(triggers, describe, {c.picture, c.confirm, *settings.values()}, outputs, trigger_mode="always_last", **HIDDEN)
+
+    def restore(chosen: dict[str, Any]) -> list[Any]:
+        return [gr.update(value=chosen[name]) if name in chosen else gr.skip() for name in settings]
+
+    scale = c.options["scale"]
+    c.picture.input(
+        lambda values: suggest_scale(c.dropped(values), values[scale]), {c.picture, scale}, [scale, c.confirm], **QUIET
+    )
+    c.scales.input(lambda scale: scale, c.scales, c.options["scale"], js="scale => scale", **QUIET)
+    c.options["scale"].change(
+        None, c.options["scale"], c.scales, js=f"scale => {list(SCALES)}.includes(scale) ? scale : null", **QUIET
+    )
+    show_only_what_counts(c)
+    blocks.load(restore, memory, list(settings.values()), **QUIET)
+
+
+def show_only_what_counts(c: Controls) -> None:
+    """Show a component only where it changes something."""
+    tile, texture, quality = (c.options[name] for name in ("tile", "texture", "quality"))
+    c.is_auto_tile.change(lambda auto: gr.update(interactive=not auto), c.is_auto_tile, tile, **QUIET)
+    model, format = c.options["model"], c.options["format"]
+    c.checkpoint.change(lambda name: gr.update(visible=name == BLENDED), c.checkpoint, texture, **QUIET)
+
+    def of_model(name: str, checkpoint: str) -> tuple[Any, Any]:
+        is_blended = (checkpoint if name == MORE else name) == BLENDED
+        return gr.update(visible=name == MORE), gr.update(visible=is_blended)
+
+    model.change(of_model, [model, c.checkpoint], [c.checkpoint, texture], **QUIET)
+    format.change(lambda name: gr.update(interactive=name not in ("png", "tif")), format, quality, **QUIET)
+    boxes = [c.options[name] for name in SIZES if name != "scale"] + [c.print_cm, c.print_dpi]
+
+    def of_kind(values: Values) -> list[Any]:
+        kind, dropped = values[c.kind], c.dropped(values)
+        size = initial_size(kind, dropped, values[c.options["scale"]], values[c.print_dpi])
+        shown = [gr.update(visible=name == kind) | size.get(name, {}) for name in SIZES if name != "scale"]
+        return [*shown, gr.update(visible=kind == PRINT) | size.get(PRINT, {}), gr.update(visible=kind == PRINT)]
+
+    inputs = {c.kind, c.picture, c.options["scale"], c.print_dpi}
+    c.kind.input(of_kind, inputs, boxes, **QUIET)
+    c.kind.change(
+        lambda kind: [gr.update(visible=name == kind) for name in SIZES if name != "scale"]
+        + [gr.update(visible=kind == PRINT)] * 2,
+        c.kind, boxes, **QUIET,
+    )  # fmt: skip
+
+
+def initial_size(kind: str, dropped: Dropped | None, scale: float, dpi: float | None) -> dict[str, dict[str, Any]]:
+    """Return what the box of a size shows first: the size that the scale gives."""
+    try:
+        info = inspect(dropped.path) if dropped else None
+    except EXPECTED_ERRORS:  # said elsewhere
+        info = None
+    if info is None or kind == "scale":
+        return {}
+    width, height = round(info.width * scale), round(info.height * scale)
+    long_side = max(width, height)
+    value: Any = {
+        "width": width,
+        "height": height,
+        "long_side": long_side,
+        "megapixels": max(0.01, round(width * height / 1e6, 2)),
+        PRINT: round(long_side / (dpi or 300) * CM_PER_INCH, 1),
+    }[kind]
+    return {kind: {"value": value}}
+
+
+def suggest_scale(dropped: Dropped | None, scale: float) -> tuple[Any, Any]:
+    """Return the scale for a new picture: ×2 if it is large; and no answer to the question about a large result."""
+    try:
+        info = inspect(dropped.path) if dropped else None
+    except EXPECTED_ERRORS:
+        info = None
+    is_large = info is not None and info.width * info.height > LARGE_PIXELS and scale > 2
+    return gr.update(value=2) if is_large else gr.skip(), False
+
+
+def facts(dropped: Dropped, ahead: Outlook, kind: str, request: gr.Request | None) -> str:
+    """Return the lines about a picture and its result."""
+    info = ahead.info
+    lines = [picture_line(dropped, info, request), result_line(ahead, request)]
+    if info.pages > 1:
+        lines.append(say(request, "pages", pages=info.pages))
+    if info.width * info.height > LARGE_PIXELS and ahead.scale == 2 and kind == "scale":
+        lines.append(say(request, "two_suggested"))
+    return "".join(f"<p>{line}</p>" for line in lines)
+
+
+def confirm_label(ahead: Outlook, request: gr.Request | None) -> str:
+    """Return the question about a very large result."""
+    megapixels = ahead.size[0] * ahead.size[1] / 1e6
+    return say(request, "confirm_large", megapixels=f"{megapixels:.0f}", time=time_text(ahead.plan.seconds, request))
+
+
+def elsewhere(dropped: Dropped, options: UpscaleOptions, output: OutputOptions) -> tuple[str, str]:
+    """Return the command and the Python that give the same file."""
+    source = Path(dropped.name).name
+    target = Path(result_name(source, options, output)).name
+    copied = source, target, options, replace(output, format=None)  # the name says the format
+    return command_line(*copied), python_lines(*copied)
+
+
+def problem(error: Exception, dropped: Dropped | None, request: gr.Request | None) -> str:
+    """Return why something cannot be done, in a line without this server's folders."""
+    text = error_text(request, error)
+    if dropped:
+        for path, name in ((str(dropped.path), dropped.name), (dropped.path.name, Path(dropped.name).name)):
+            text = text.replace(path, name)
+    return f'<p role="alert">{escape(text)}</p>'
