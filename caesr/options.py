@@ -37,6 +37,7 @@ class Option:
     least: float = -math.inf
     most: float = math.inf
     choices: tuple[str, ...] = ()
+    unoffered: tuple[str, ...] = ()  # further choices, which programs make
     flags: Mapping[str, str] = field(default_factory=dict)  # choice -> flag of the command line that stands for it
     exclusive: str = ""  # of the options with the same word here, one at most is given
     allows_auto: bool = False  # "auto" is a value, and 0 means it
@@ -84,7 +85,7 @@ class Option:
 
     def _parse_choice(self, value: Any) -> str:
         """Return a text that is one of the choices, if there are any."""
-        if not isinstance(value, str) or (self.choices and value not in self.choices):
+        if not isinstance(value, str) or (self.choices and value not in self.choices + self.unoffered):
             choices = ", ".join(self.choices) or "a text"
             raise OptionError(Message("{option}={value}: choose from {choices}.", option=self.name, value=repr(value),
                                       choices=choices))  # fmt: skip
@@ -247,7 +248,8 @@ class OutputOptions(Options):
         OptionError: a value is of another kind or out of bounds.
     """
 
-    format: str | None = option(None, "of the result; by default what OUT's name says, else png", str, choices=FORMATS)
+    format: str | None = option(None, "of the result; by default what OUT's name says, else png", str, choices=FORMATS,
+                                unoffered=("gif",))  # fmt: skip
     quality: int = option(95, "of jpg, webp, avif and jxl", least=1, most=100)
     metadata: str = option(
         "no location", "what is kept of EXIF, XMP, IPTC, comments and density", choices=METADATA,

@@ -1,4 +1,4 @@
-"""Draw the page's examples and make what it shows first: examples/page and caesr/page/first_sight.
+"""Draw the page's examples and make what page and README show first: examples/page, caesr/page/first_sight, docs.
 
     python -m benchmarks.figures.first_sight
 
@@ -19,8 +19,6 @@ from caesr.imaging.resize import resize_image
 from caesr.model.family import load_family
 
 FOLDER = ROOT / "caesr" / "page" / "first_sight"
-FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSerif.ttf"
-BOLD = "/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf"
 QUALITY, SAMPLE_QUALITY = 60, 50  # of the compressed photograph, and of the samples of the models
 SAMPLE = (96, 40, 168, 112)  # left, top, right, bottom of the part of coffee.png that the models are shown on
 TEXT = """The library opens at nine.
@@ -37,7 +35,7 @@ def draw_page() -> Image.Image:
     random = np.random.default_rng(1)
     paper = Image.new("L", (1400, 1000), 236)
     draw = ImageDraw.Draw(paper)
-    draw.multiline_text((120, 130), TEXT, fill=45, font=ImageFont.truetype(FONT, 64), spacing=38)
+    draw.multiline_text((120, 130), TEXT, fill=45, font=ImageFont.load_default(64), spacing=38)
     paper = paper.rotate(0.7, fillcolor=236, resample=Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(2.2))
     small = np.asarray(paper.resize((350, 250), Image.Resampling.BOX)).astype(float)
     shade = np.linspace(0, 14, small.shape[1])[None]
@@ -54,8 +52,8 @@ def draw_logo() -> Image.Image:
     draw.polygon([(320, 1060), (660, 520), (900, 880), (1040, 700), (1290, 1060)], fill=(240, 253, 250, 255))
     draw.ellipse((1010, 350, 1190, 530), fill=(251, 191, 36, 255))
     draw.arc((160, 160, 1440, 1440), 200, 340, fill=(153, 246, 228, 255), width=26)
-    text = ImageFont.truetype(BOLD, 150)
-    draw.text((800, 1230), "ALPINE CLUB", fill=(240, 253, 250, 255), font=text, anchor="mm")
+    text = ImageFont.load_default(165)
+    draw.text((800, 1230), "ALPINE CLUB", fill=(240, 253, 250, 255), font=text, anchor="mm", stroke_width=5)
     return large.resize((200, 200), Image.Resampling.LANCZOS)
 
 
@@ -64,6 +62,14 @@ def compressed(picture: Image.Image, quality: int) -> Image.Image:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=quality, subsampling="4:2:0")
     return Image.open(buffer).convert("RGB")
+
+
+def draw_halves(before: np.ndarray, after: np.ndarray) -> Image.Image:
+    """Return the left half of a picture as it was and the right half as it became, a line between; (H, W, 3) each."""
+    middle = before.shape[1] // 2
+    halves = np.concatenate((before[:, :middle], after[:, middle:]), axis=1)
+    halves[:, middle - 1 : middle + 1] = 255
+    return Image.fromarray(halves)
 
 
 def main() -> None:
@@ -79,13 +85,13 @@ def main() -> None:
     (FOLDER / "before.jpg").write_bytes(before.read_bytes())
     after = Upscaler(load_family("photo"), "cpu")(np.array(Image.open(before)), 4)
     Image.fromarray(after).save(FOLDER / "after.webp", quality=82, method=6)
+    halves = draw_halves(resize_image(np.array(Image.open(before)), 4), after)
+    halves.save(ROOT / "docs" / "before-after.jpg", quality=88, optimize=True)
 
     sample = np.array(compressed(coffee, SAMPLE_QUALITY).crop(SAMPLE))
-    clean = np.array(coffee.crop(SAMPLE))
     pictures = {"original": resize_image(sample, 4)}
     for family in dict.fromkeys(zoo.info(name).family for name in zoo.names()):
-        source = sample if family == "photo" else clean
-        pictures[family] = Upscaler(load_family(family), "cpu")(source, 4)
+        pictures[family] = Upscaler(load_family(family), "cpu")(sample, 4)
     for name, pixels in pictures.items():
         Image.fromarray(pixels).save(FOLDER / f"sample_{name}.webp", quality=85, method=6)
 

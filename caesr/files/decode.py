@@ -67,7 +67,7 @@ def open_file(path: Path, format: str, page: int = 0, frames: bool = False) -> O
 def load(source: Path | bytes, format: str, fail_on: str | None = None, frames: bool = False) -> Any:
     """Open a file, or what is in memory, with the decoder of its format; of an animation all frames if asked for."""
     name = DECODERS[format]  # libvips would choose among all decoders that it has
-    options = {"access": "sequential", "fail_on": fail_on or STRICT.get(format, "error")}
+    options: dict[str, Any] = {"access": "sequential", "fail_on": fail_on or STRICT.get(format, "error")}
     options |= {"n": -1} if frames else {}
     if isinstance(source, bytes):
         return one_thread(getattr(pyvips.Image, f"{name}_buffer")(source, **options))

@@ -121,7 +121,7 @@ def _xyz(values: np.ndarray) -> bytes:
 
 
 def _encode(space: bytes, name: str, tags: dict[bytes, bytes], version: bytes) -> bytes:
-    """Encode a profile for monitors, of version 2 (ICC.1:2001-04) or 4 (ICC.1:2010), whose texts are of another kind."""
+    """Encode a profile for monitors, of version 2 (ICC.1:2001-04) or 4 (ICC.1:2010), which differ in their texts."""
     if version[0] < 4:
         text = name.encode("ascii", "replace") + b"\0"
         description = b"desc" + struct.pack(">LL", 0, len(text)) + text + bytes(4 + 4 + 2 + 1 + 67)

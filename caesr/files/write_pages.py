@@ -33,7 +33,7 @@ def format_of_pages(pages: Pages, path: Path, format: str | None) -> str:
     Raises:
         PictureError: it cannot hold them.
     """
-    is_gif = not format and path.suffix.lower() == ".gif" and bool(pages.format)
+    is_gif = (format or path.suffix[1:].lower()) == "gif" and bool(pages.format)
     chosen = "gif" if is_gif else format_to_write(path, format)
     if len(pages) > 1 and chosen not in HOLDERS[pages.format]:
         message = (

@@ -22,6 +22,7 @@ from caesr.page.facts import (
     picture_line,
     plan_line,
     result_line,
+    takes_all,
     time_text,
 )
 from caesr.page.models import BLENDED, MORE
@@ -147,7 +148,7 @@ def facts(dropped: Dropped, ahead: Outlook, kind: str, request: gr.Request | Non
     """Return the lines about a picture and its result."""
     info = ahead.info
     lines = [picture_line(dropped, info, request), result_line(ahead, request)]
-    if info.pages > 1:
+    if info.pages > 1 and not takes_all(info, ahead.output):
         lines.append(say(request, "pages", pages=info.pages))
     if info.width * info.height > LARGE_PIXELS and ahead.scale == 2 and kind == "scale":
         lines.append(say(request, "two_suggested"))

@@ -36,6 +36,7 @@ async function take(files) {
     problem.textContent = words.too_large_file.replace("{name}", large.name);
     return;
   }
+  if (props.value?.length) give(null); // until these are uploaded there is nothing to work with
   show(files, props.many ? "" : URL.createObjectURL(files[0]));
   zone.classList.add("busy");
   const sent = [];

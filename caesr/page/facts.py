@@ -10,8 +10,8 @@ import gradio as gr
 import zoo
 from caesr.engine.plan import choose_passes
 from caesr.files.picture import ImageInfo
-from caesr.files.read import inspect
-from caesr.options import OutputOptions, UpscaleOptions
+from caesr.files.read import PAGED, inspect
+from caesr.options import FORMATS, OutputOptions, UpscaleOptions
 from caesr.page.controls import clamp_size
 from caesr.page.device import Device
 from caesr.page.drop_zone import Dropped
@@ -25,7 +25,7 @@ FORMAT_NAMES = {"jpg": "JPEG", "png": "PNG", "webp": "WebP", "tif": "TIFF", "gif
                 "avif": "AVIF", "jxl": "JPEG XL", "bmp": "BMP"}  # fmt: skip
 LOSSLESS = ("png", "tif")
 # Bytes per pixel and channel of results at quality 95, about; measured on the examples.
-BYTES_PER_SAMPLE = {"png": 0.48, "tif": 0.48, "jpg": 0.12, "webp": 0.07, "avif": 0.06, "jxl": 0.08}
+BYTES_PER_SAMPLE = {"png": 0.48, "tif": 0.48, "jpg": 0.12, "webp": 0.07, "avif": 0.06, "jxl": 0.08, "gif": 0.25}
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,14 @@ def resolved(
         PictureError: the file cannot be read.
     """
     info = inspect(file)
-    format = output.format or (info.format if info.format in BYTES_PER_SAMPLE else "jpg")
+    is_kept = info.format in FORMATS or (info.format == "gif" and takes_all(info, output))
+    format = output.format or (info.format if is_kept else "jpg")
     return info, clamp_size(options, info), replace(output, format=format)
+
+
+def takes_all(info: ImageInfo, output: OutputOptions) -> bool:
+    """Return whether several pages of a file are upscaled."""
+    return output.pages == "all" and info.pages > 1 and info.format in PAGED
 
 
 def outlook(file: Path, options: UpscaleOptions, output: OutputOptions, device: Device) -> Outlook:
@@ -70,7 +76,11 @@ def outlook(file: Path, options: UpscaleOptions, output: OutputOptions, device: 
     """
     info, options, output = resolved(file, options, output)
     scale = options.scale_for(info.height, info.width)
-    return Outlook(info, options, output, scale, device.plan(device.spec(options), info, scale))
+    plan = device.plan(device.spec(options), info, scale)
+    if takes_all(info, output):  # as if all were like the first
+        seconds = None if plan.seconds is None else plan.seconds * info.pages
+        plan = replace(plan, tiles=plan.tiles * info.pages, seconds=seconds)
+    return Outlook(info, options, output, scale, plan)
 
 
 def picture_line(dropped: Dropped, info: ImageInfo, request: gr.Request | None) -> str:
@@ -98,6 +108,7 @@ def foretell_bytes(ahead: Outlook) -> float:
     """Return about how many bytes the file of the result will have."""
     format = str(ahead.output.format)
     samples = math.prod(ahead.size) * count_channels(ahead.info)
+    samples *= ahead.info.pages if takes_all(ahead.info, ahead.output) else 1
     if format not in ("png", "tif"):  # by the usual relation of quality and size
         return samples * BYTES_PER_SAMPLE[format] * 2 ** ((ahead.output.quality - 95) / 10)
     return samples * BYTES_PER_SAMPLE[format] * ahead.info.depth / 8 * (1 if ahead.info.depth == 8 else 1.6)

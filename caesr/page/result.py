@@ -58,7 +58,7 @@ def save_result(
     Raises:
         PictureError: a file cannot be read or written.
     """
-    if result.written.format != "png":  # of many pages, which are not put into another format
+    if result.written.pages == "all":  # of many pages, which are not put into another format
         output = result.written
     target = folder / file_name(result, output, recent)
     original, pixels = open_picture(result.source), open_picture(result.master).pixels

@@ -38,6 +38,8 @@ from caesr.page.temporary import run_folder
 from caesr.page.translations import error_text, label, say
 
 MAX_MANIFEST_BYTES = 20_000_000  # of an earlier batch, unpacked
+# In the browser, since answers of the server may overtake each other.
+ENABLE_WITH_FILES = "files => ({interactive: Boolean(files?.length), __type__: 'update'})"
 Update = dict[Any, Any]  # component -> its new value
 
 
@@ -56,7 +58,7 @@ def tab(c: Controls, device: Device) -> None:
     gr.Markdown(label("batch_info"))
     files = drop_zone(many=True, elem_id="files")
     with gr.Row(elem_classes="nowrap"):
-        run = gr.Button(label("run_batch"), variant="primary", elem_id="run-batch", min_width=0)
+        run = gr.Button(label("run_batch"), variant="primary", interactive=False, elem_id="run-batch", min_width=0)
         download = gr.DownloadButton(label("download_zip"), interactive=False, elem_id="download-zip", min_width=0)
     line = progress_line("batch-so-far")
     view = before_after(elem_id="batch-viewer", visible="hidden")
@@ -122,6 +124,7 @@ def tab(c: Controls, device: Device) -> None:
         return gr.update(value=pair(one.before, one.after), visible=True) if is_there else gr.skip()
 
     outputs = [run, line, listed, download, view, done]
+    files.input(None, files, run, js=ENABLE_WITH_FILES, **HIDDEN)
     run.click(upscale_all, {*c.inputs(), files}, outputs, trigger_mode="multiple", **UNQUEUED, **HIDDEN)
     listed.show(show, {done}, view, **HIDDEN)
 

@@ -20,7 +20,7 @@ from caesr.page.controls import HIDDEN, Controls, Values
 from caesr.page.device import STARTED, Device
 from caesr.page.drop_zone import Dropped
 from caesr.page.errors import EXPECTED_ERRORS
-from caesr.page.facts import FORMAT_NAMES, model_name, resolved, size_text
+from caesr.page.facts import FORMAT_NAMES, model_name, resolved, size_text, takes_all
 from caesr.page.first_sight import first_sight
 from caesr.page.invented import map_of
 from caesr.page.preview import browser_view, is_shown_by_browsers, keep, picture_thumbnail
@@ -92,7 +92,7 @@ def tab(blocks: gr.Blocks, c: Controls, device: Device) -> None:
         with run_folder() as folder:
             written, notes = save_result(result, output, folder, made)
             file = keep(written)
-        size, kind = size_text(file.stat().st_size), FORMAT_NAMES[str(output.format)]
+        size, kind = size_text(file.stat().st_size), FORMAT_NAMES[written.suffix[1:]]
         words = say(request, "download_file", format=kind, size=size)
         return {
             download: gr.update(value=str(file), interactive=True, label=words),
@@ -187,7 +187,7 @@ def upscale(
     Raises:
         Busy, PictureError, ValueError, RuntimeError: as `Device.upscale`.
     """
-    has_pages = output.pages == "all" and inspect(dropped.path).pages > 1
+    has_pages = takes_all(inspect(dropped.path), output)
     written = output if has_pages else replace(output, format="png", pages="first")
     with run_folder() as folder:
         target = folder / Path(result_name(dropped.path.name, options, written)).name

@@ -242,11 +242,14 @@ def test_a_batch_that_is_stopped_gives_what_is_done(browser, server, tmp_path, p
     ]  # fmt: skip
 
 
-def test_a_batch_of_no_pictures_is_answered_in_a_sentence(browser, server, tmp_path):
+def test_a_batch_begins_only_with_files(browser, server):
     page = visit(browser, server, locale="en")
     turn_to(page, "batch")
-    page.click("#run-batch")
-    expect(page.locator("#batch-so-far")).to_contain_text("Choose pictures, a folder or a zip first", timeout=READY)
+    expect(page.locator("#run-batch")).to_be_disabled()
+    drop(page, CAT, into="#files")
+    expect(page.locator("#run-batch")).to_be_enabled(timeout=READY)
+    page.click("#files .remove")
+    expect(page.locator("#run-batch")).to_be_disabled(timeout=READY)
 
 
 def test_the_models_are_shown_with_a_sample_and_their_figures_are_folded(browser, server):
