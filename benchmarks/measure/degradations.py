@@ -28,11 +28,11 @@ import torch
 from torch import Tensor
 
 from benchmarks import results
-from caesr.imaging.artefacts import blockiness, edge_width, luma, noise
 from benchmarks.figures.degradations import draw
 from benchmarks.pictures import FEW, read_rgb
 from caesr.evaluation.degrade import STRENGTHS, degrade_picture
 from caesr.files.data import data_folder
+from caesr.imaging.artefacts import blockiness, edge_width, luma, noise
 from caesr.imaging.resize import resize_image
 from caesr.training.degrade import degrade
 from caesr.training.pictures import Pictures, find_pictures

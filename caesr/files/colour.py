@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from caesr.files import cicp, tiff_colour
-from caesr.files.bmp_colour import read_bmp_profile
+from caesr.files.bmp_colour import is_calibrated
 from caesr.files.cicp import CodePoints
 from caesr.files.decode import explain_damage
 from caesr.files.metadata import fitting_profile, profile_name
@@ -131,8 +131,8 @@ def _described_profile(
             return embedded, ()
         if layout:
             return tiff_colour.read_tiff_profile(layout, image.bands), ()
-        if format == "bmp":
-            return read_bmp_profile(path, image.bands), ()
+        if format == "bmp" and is_calibrated(path):
+            return None, (Message("Its primaries and gamma are left out, as by browsers; they show it as sRGB."),)
         return (cicp.profile_of(points, image.bands, video_gamma=None) if points else None), ()
     except cicp.HdrColours as error:
         message = "{name} is an HDR picture ({transfer}), whose colours cannot be kept; convert it to SDR first."

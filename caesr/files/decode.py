@@ -18,6 +18,7 @@ from zoo.messages import Message
 
 DECODERS = {"jpg": "jpegload", "png": "pngload", "webp": "webpload", "gif": "gifload", "avif": "heifload"}
 PILLOW_FORMATS = ("bmp", "heic", "jxl")  # decoded as a whole by `pillow_decoder`
+ANIMATED_WEBP = 0x02  # of the flags in VP8X
 STRICT = {"jpg": "warning"}  # libjpeg only warns of damaged pixels; other decoders warn of what does not matter
 MENDERS: dict[str, Callable[[mend.Data], mend.Mended | None]] = {
     "png": mend.mend_png,
@@ -113,9 +114,12 @@ def lacks_frames(mended: mend.Mended, path: Path, format: str) -> bool:
     """Return whether a GIF or WebP that was mended may have had more frames than are left, or a whole one."""
     if mended.has_end:
         return False
+    if format == "gif" and mended.rows is not None:
+        return b"NETSCAPE2.0" in mended.data  # which animations begin with
     if format == "gif":  # of which the end, a byte, may be all that is missing
-        return mended.rows is not None or len(mended.data) - 1 < path.stat().st_size
-    return not mended.lost or "ANMF" in mended.lost  # metadata come after the frames
+        return len(mended.data) - 1 < path.stat().st_size
+    is_animated = mended.data[12:16] == b"VP8X" and bool(mended.data[20] & ANIMATED_WEBP)
+    return is_animated and (not mended.lost or "ANMF" in mended.lost)  # metadata come after the frames
 
 
 def notes_of(mended: mend.Mended) -> tuple[Message, ...]:

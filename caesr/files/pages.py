@@ -70,6 +70,8 @@ def open_pages(path: AnyPath, every: bool = True, max_pixels: int | None = None)
     """
     path = Path(path)
     opened = open_image(path) if every else None
+    if opened and opened.info.format in ("gif", "webp"):
+        open_file(path, opened.info.format, frames=True)  # raises an error if the file ends before its last frame
     if opened is None or opened.info.pages == 1 or opened.info.format not in PAGED:
         picture = open_picture(path, max_pixels)
         height, width, channels = picture.pixels.shape

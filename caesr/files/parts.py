@@ -38,11 +38,13 @@ def count_pages(path: Path, format: str, beginning: bytes, pages: int) -> int:
 
 
 def find_left_out(path: Path, format: str) -> tuple[Message, ...]:
-    """Return notes about parts of a JPEG that are no pages; those of other formats come with their decoders."""
+    """Return notes about a JPEG's end and its parts that are no pages; other formats' decoders make their own."""
     if format != "jpg":
         return ()
     with _map(path) as data:
-        end = next((start for marker, start, _ in segments(data) if marker == EOI), len(data))
+        end = next((start for marker, start, _ in segments(data) if marker == EOI), None)
+        if end is None:
+            return (Message("It lacks the end of the file; its pixels are all there."),)
         pictures = jpeg_pictures(data)
         parts = [part for part in (GAIN_MAP, PREVIEW) if part in pictures]
         if GAIN_MAP not in parts and IS_GAIN_MAP.search(data, end):

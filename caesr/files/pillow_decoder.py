@@ -20,7 +20,19 @@ from caesr.files.vips import pyvips
 from zoo.messages import Message
 
 # What the decoders raise on damaged files.
-DAMAGE = (OSError, ValueError, SyntaxError, RuntimeError, EOFError, LookupError, TypeError, struct.error, MemoryError)
+DAMAGE = (
+    OSError,
+    ValueError,
+    OverflowError,
+    SyntaxError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    TypeError,
+    struct.error,
+    MemoryError,
+)
+MAX_SIDE = 10_000_000  # pixels, of libvips
 DIB_HEADER, BMP_V5_BYTES, EMBEDDED_PROFILE = 14, 124, b"DEBM"
 HDR_TRANSFERS = (16, 18)  # PQ and HLG (ITU-T H.273, table 3)
 CICP_FIELDS = ("colour-primaries", "transfer-characteristics", "matrix-coefficients", "full-range-flag")
@@ -71,7 +83,10 @@ def decode(path: Path, format: str) -> tuple[Any, list[Message]]:
 def _open(path: Path, format: str) -> Opened:
     """Read the header of a file."""
     try:
-        return {"bmp": _open_bmp, "heic": _open_heic, "jxl": _open_jxl}[format](path)
+        opened = {"bmp": _open_bmp, "heic": _open_heic, "jxl": _open_jxl}[format](path)
+        if not all(0 < side <= MAX_SIDE for side in opened.shape[:2]):
+            raise ValueError("no pixels, or too many")
+        return opened
     except DAMAGE as error:
         if isinstance(error, PictureError):
             raise
@@ -134,8 +149,6 @@ def _open_bmp(path: Path) -> Opened:
     with BmpImagePlugin.BmpImageFile(path) as image:
         width, height = image.size
         channels = {"1": 1, "L": 1, "P": 3, "RGB": 3, "RGBA": 4}[image.mode]
-    if not width or not height:
-        raise ValueError("no pixels")
     return Opened((height, width, channels), 8, lambda: _decode_bmp(path, notes), fields, density, notes)
 
 

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from caesr.files import mend
-from caesr.files.decode import explain_damage, load, notes_of
+from caesr.files.decode import explain_damage, load
 from caesr.files.jpeg_segments import SOS, segments, shows_every_detail
 from caesr.files.vips import pyvips
 from zoo.messages import Message
 
 STEP_ROWS = 8  # decoded at once: those of a JPEG's blocks, so that the first damaged one is known
+STEP_BYTES = 1 << 18  # of long rows fewer are decoded at once, since libvips holds them several times
 GREY = {"uint8": 128, "uint16": 32768}
 # Warnings of libjpeg about files of odd programs whose pixels are right.
 HARMLESS = ("Invalid SOS parameters", "Inconsistent progression", "Unknown Adobe color transform", "unknown JFIF")
@@ -52,6 +53,8 @@ class RowDecoder:
         self.dtype = np.dtype(np.uint8 if image.format == "uchar" else np.uint16)
         self.image = image  # keeps what libvips reads from, as long as the region is there
         self.region = pyvips.Region.new(image)
+        row_bytes = self.width * self.channels * self.dtype.itemsize
+        self.step = STEP_ROWS if format == "jpg" else max(1, min(STEP_ROWS, STEP_BYTES // row_bytes))
         self.ahead: np.ndarray | None = None  # rows of the next step
         self.rows = self.height  # that hold pixels
         self.attempts = 0  # to read a damaged file
@@ -68,8 +71,8 @@ class RowDecoder:
         """
         out = np.empty((stop - start, self.width, self.channels), self.dtype)  # takes memory as it is filled
         with explain_damage(self.path):
-            for top in range(start, stop, STEP_ROWS):
-                self._read(out[top - start : top - start + STEP_ROWS], top)
+            for top in range(start, stop, self.step):
+                self._read(out[top - start : top - start + self.step], top)
             if stop == self.height:
                 self._finish(out)
         return out
@@ -100,13 +103,13 @@ class RowDecoder:
         """Return the rows of one step; of a JPEG after the next step, since libvips fails only after damaged rows."""
         rows = self._fetch(top) if self.ahead is None else self.ahead
         self.ahead = None
-        if self.format == "jpg" and top + STEP_ROWS < self.height:
-            self.ahead = self._fetch(top + STEP_ROWS)
+        if self.format == "jpg" and top + self.step < self.height:
+            self.ahead = self._fetch(top + self.step)
         return rows
 
     def _fetch(self, top: int) -> np.ndarray:
         """Return the rows of one step as they come."""
-        count = min(STEP_ROWS, self.height - top)
+        count = min(self.step, self.height - top)
         pixels = self.region.fetch(0, top, self.width, count)
         return np.frombuffer(pixels, self.dtype).reshape(count, self.width, self.channels)
 
@@ -167,7 +170,6 @@ class RowDecoder:
             mended = mend.mend_jpeg(data)
             if mended:  # perhaps all that is missing is the end
                 self.data = mended.data
-                self.notes += notes_of(mended)
                 return self._open(self.data)
             self.data = data
             self.attempts += 1

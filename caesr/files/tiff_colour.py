@@ -16,6 +16,7 @@ DEFAULT_GAMMA = 2.2  # of a picture that names its primaries alone (TIFF 6.0, se
 D65 = np.array([0.3127 / 0.3290, 1.0, 0.3583 / 0.3290])
 XYZ_TO_SRGB = np.array([[3.24096994, -1.53738318, -0.49861076], [-0.96924364, 1.8759675, 0.04155506],
                         [0.05563008, -0.20397696, 1.05697151]])  # fmt: skip
+CACHED_ROWS = 8
 LAB_BEND = 6 / 29  # above it L* is a cube root, below a line (CIE 15:2004)
 
 
@@ -26,7 +27,11 @@ def split_channels(samples: Any, layout: TiffLayout) -> tuple[Any, Any | None, t
     """
     if layout.comes_as_rgb or samples.bands == 1:
         return samples[0:3] if samples.bands > 3 else samples, None, ()
+    if tags.ASSOCIATED_ALPHA in layout.extras:  # samples are asked for several times below, but computed once
+        samples = samples.linecache(tile_height=CACHED_ROWS, access="sequential")
     extras, count = layout.extras, samples.bands - len(layout.extras)
+    if extras == (tags.UNASSOCIATED_ALPHA,) and layout.photometric in (tags.RGB, tags.BLACK_IS_ZERO):
+        return samples, None, ()  # all is as it should be: to part and join them takes memory
     alphas = [index for index, kind in enumerate(extras) if kind in (tags.ASSOCIATED_ALPHA, tags.UNASSOCIATED_ALPHA)]
     colours = samples[0:count] if extras else samples
     alpha: Any = samples[count + alphas[0]] if alphas else None
@@ -61,7 +66,7 @@ def to_grey_or_rgb(colours: Any, layout: TiffLayout) -> Any:
         colours = _lab_to_srgb(colours, layout)
     elif kind == tags.YCBCR and not layout.comes_as_rgb:
         colours = _ycbcr_to_rgb(colours, layout)
-    return colours.copy(interpretation=grey if colours.bands == 1 else space)
+    return colours.copy(interpretation=grey if colours.bands <= 2 else space)
 
 
 def _ink(colours: Any, layout: TiffLayout) -> Any:
@@ -79,23 +84,23 @@ def _lab_to_srgb(colours: Any, layout: TiffLayout) -> Any:
 
     The white is that of the tag WhitePoint; without it D50, as Adobe's notes on TIFF say.
     """
-    deep = colours.format == "ushort"
-    white = 65280 if deep and layout.photometric == tags.ICC_LAB else 65535 if deep else 255
-    lightness = colours[0] * (100 / white)
-    height = (lightness + 16) / 116  # of the curve f in CIE 15:2004
+    deep, is_icc = colours.format == "ushort", layout.photometric == tags.ICC_LAB
+    white, unit = (65280 if is_icc else 65535, 256) if deep else (255, 1)
+    # f(Y) is (L* + 16) / 116, f(X) differs from it by a* / 500 and f(Z) by b* / 200 (CIE 15:2004)
+    lightness = 100 / white / 116
     if colours.bands == 1:
-        linear = _from_lab_curve(height)
+        linear = _from_lab_curve(colours * lightness + 16 / 116)
         grey = linear.bandjoin([linear, linear]).copy(interpretation="scrgb")
         return grey.colourspace("rgb16" if deep else "srgb")[0]
-    unit = 256 if deep else 1
-    if layout.photometric == tags.ICC_LAB:
-        red_green, yellow_blue = ((colours[channel] - 128 * unit) / unit for channel in (1, 2))
-    else:
-        signed = colours.copy(format="short" if deep else "char")
-        red_green, yellow_blue = (signed[channel] / unit for channel in (1, 2))
-    curves = (height + red_green / 500).bandjoin([height, height - yellow_blue / 200])
-    matrix = XYZ_TO_SRGB @ _adaptation(_lab_white(layout), D65) @ np.diag(_lab_white(layout))
-    linear = _from_lab_curve(curves).recomb(pyvips.Image.new_from_array(matrix.tolist()))
+    middle = 128 * unit
+    if not is_icc:  # the sign becomes an offset, too
+        colours = colours ^ [0, middle, middle]
+    red_green, yellow_blue = 1 / unit / 500, 1 / unit / 200
+    matrix = [[lightness, red_green, 0], [lightness, 0, 0], [lightness, 0, -yellow_blue]]
+    offsets = [16 / 116 - middle * red_green, 16 / 116, 16 / 116 + middle * yellow_blue]
+    curves = colours.recomb(pyvips.Image.new_from_array(matrix)) + offsets
+    to_srgb = XYZ_TO_SRGB @ _adaptation(_lab_white(layout), D65) @ np.diag(_lab_white(layout))
+    linear = _from_lab_curve(curves).recomb(pyvips.Image.new_from_array(to_srgb.tolist()))
     return linear.copy(interpretation="scrgb").colourspace("rgb16" if deep else "srgb")
 
 

@@ -140,7 +140,7 @@ class TiffLayout:
     @property
     def is_packed(self) -> bool:
         """Whether samples begin within bytes, other than those of one channel that libvips unpacks."""
-        return self.bits not in (8, 16) and not (self.bits in (1, 2, 4) and self.samples == 1)
+        return self.bits < 16 and self.bits != 8 and not (self.bits in (1, 2, 4) and self.samples == 1)
 
 
 def read_layout(path: Path, page: int = 0) -> TiffLayout:

@@ -10,6 +10,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from caesr.files import tiff_layout as tags
 from caesr.files.tiff_layout import TiffLayout
 from caesr.files.vips import pyvips
@@ -75,22 +77,28 @@ def _open_packed(path: Path, layout: TiffLayout, page: int, changes: dict[int, b
     group_bytes, pixels = group_bits // 8, group_bits // pixel_bits
     groups = -(-rows.width // group_bytes)
     rows = rows.embed(0, 0, groups * group_bytes, rows.height)
-    folded = (rows.bandfold(factor=group_bytes) if group_bytes > 1 else rows).cast("uint")
-    values = [_unpack(folded, index * layout.bits, layout.bits) for index in range(pixels * samples)]
-    joined = values[0].bandjoin(values[1:]) if len(values) > 1 else values[0]
-    unfolded = joined.bandunfold(factor=pixels) if pixels > 1 else joined
+    folded = rows.bandfold(factor=group_bytes) if group_bytes > 1 else rows
+    unpacked = _unpack(folded, layout.bits, pixels * samples)
+    unfolded = unpacked.bandunfold(factor=pixels) if pixels > 1 else unpacked
     return unfolded.extract_area(0, 0, width, rows.height)
 
 
-def _unpack(folded: Any, start: int, bits: int) -> Any:
-    """Return the sample that begins at a bit of groups of bytes, which are the channels; spread over 8 or 16 bits."""
-    first, last = start // 8, (start + bits - 1) // 8
-    value = folded[first]
-    for byte in range(first + 1, last + 1):
-        value = (value << 8) | folded[byte]
-    value = (value >> (8 * (last + 1) - start - bits)) & ((1 << bits) - 1)
-    white, kind = (255, "uchar") if bits <= 8 else (65535, "ushort")
-    return (value.cast("double") * (white / ((1 << bits) - 1))).rint().cast(kind)  # 24 bits of a float are too few
+def _unpack(folded: Any, bits: int, count: int) -> Any:
+    """Return the samples of groups of bytes, which are channels; spread over 8 or 16 bits.
+
+    A sample is taken out of the three bytes from that on in which it begins.
+    """
+    starts = [index * bits for index in range(count)]
+    windows = np.zeros((count, folded.bands))
+    for index, start in enumerate(starts):
+        for byte in range(start // 8, min(start // 8 + 3, folded.bands)):
+            windows[index, byte] = 256 ** (start // 8 + 2 - byte)
+    values = folded.recomb(pyvips.Image.new_from_array(windows.tolist())).cast("uint")
+    values = (values >> [24 - start % 8 - bits for start in starts]) & ((1 << bits) - 1)
+    white, dtype = (255, np.uint8) if bits <= 8 else (65535, np.uint16)
+    most = (1 << bits) - 1
+    table = ((np.arange(most + 1) * white + most // 2) // most).astype(dtype)
+    return values.cast("ushort").maplut(pyvips.Image.new_from_array(table[None, :, None]))
 
 
 def _load(path: Path, changes: dict[int, bytes], page: int) -> Any:

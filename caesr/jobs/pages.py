@@ -31,7 +31,8 @@ class PagesProgress:
         elif own.done:  # before the first tile of a page its number of tiles need not be known
             finished, through = sum(self.pixels[: self.page]), sum(self.pixels[: self.page + 1])
             whole, done = sum(self.pixels), finished + self.pixels[self.page] * own.done / own.total
-            total = round((self.tiles + own.total) * whole / through)
+            known, begun = self.tiles + own.total, self.page + 1
+            total = max(round(known * whole / through), known + len(self.pixels) - begun)  # a tile each at least
             seconds_left = (time.monotonic() - self.started) / done * (whole - done)
             self.progress = Progress(self.tiles + own.done, total, seconds_left)
         return own.done == own.total and self.page == len(self.pixels) - 1

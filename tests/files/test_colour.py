@@ -1,7 +1,6 @@
 """Colours of picture files: with a profile, without one, and of inks."""
 
 import io
-import struct
 import zlib
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from PIL import Image, ImageCms
 from caesr.files.icc import BT709
 from caesr.files.picture import Picture, PictureError
 from caesr.files.read import inspect, read_picture
-from caesr.files.row_writer import png_chunk
 from caesr.files.write import write_picture
 from tests.colour_files import ADOBE, P3, SRGB_CHUNK, chrm, cicp, gama, iccp, make_avif, make_bmp
 from tests.pictures import FORMATS, check_message, make_png, make_profile, noise, smooth
@@ -267,16 +265,22 @@ def test_the_primaries_and_the_curve_of_a_tiff_become_a_profile(tmp_path: Path):
         assert np.abs(to_srgb(icc, levels) - encode_srgb((LEVELS / 255) ** 1.5)[:, None]).max() <= 1.5
 
 
-def test_calibrated_colours_of_a_bmp_become_a_profile(tmp_path: Path):
+def test_calibrated_colours_of_a_bmp_are_left_out_and_said(tmp_path: Path):
+    """Browsers take no notice of them, so a profile would make the result look otherwise than the picture."""
     row = LEVELS[None, :, None].repeat(3, axis=2)
-    points = [0.4124, 0.2126, 0.0193, 0.3576, 0.7152, 0.1192, 0.1805, 0.0722, 0.9505]
-    (tmp_path / "p.bmp").write_bytes(make_bmp(row, points, 1.5))
-    picture = read_picture(tmp_path / "p.bmp")
-    seen = to_srgb(picture.icc, LEVELS[:, None].repeat(3, axis=1))
-    assert np.abs(seen - encode_srgb((LEVELS / 255) ** 1.5)[:, None]).max() <= 1.5
-    for data in (make_bmp(row, [0] * 9, 0), make_bmp(row, points, 1.5, space=0x73524742)):
-        (tmp_path / "p.bmp").write_bytes(data)
-        assert read_picture(tmp_path / "p.bmp").icc is None
+    srgb = [0.4124, 0.2126, 0.0193, 0.3576, 0.7152, 0.1192, 0.1805, 0.0722, 0.9505]
+    wide = [0.4866, 0.2290, 0.0, 0.2657, 0.6917, 0.0451, 0.1982, 0.0793, 1.0439]
+    for points, gamma, space, said in [
+        (srgb, 1.5, 0, 1),
+        (wide, 2.2, 0, 1),
+        (srgb, 2.2, 0, 0),
+        ([0.0] * 9, 0.0, 0, 0),
+        (wide, 1.5, 0x73524742, 0),  # "sRGB"
+    ]:
+        (tmp_path / "p.bmp").write_bytes(make_bmp(row, points, gamma, space))
+        picture = read_picture(tmp_path / "p.bmp")
+        assert picture.icc is None
+        assert len(picture.notes) == said
 
 
 @pytest.mark.parametrize(

@@ -311,6 +311,8 @@ def test_a_palette_is_read_by_its_map_of_sixteen_bits(tmp_path: Path):
         (BLACK_IS_ZERO, 1, 8, {339: [2]}, "signed integer pixels"),
         (BLACK_IS_ZERO, 1, 16, {339: [3]}, "float pixels"),
         (BLACK_IS_ZERO, 1, 24, {}, "24-bit integer pixels"),
+        (RGB, 3, 32, {317: [2]}, "32-bit integer pixels"),
+        (RGB, 3, 32, {317: [3], 339: [3] * 3}, "float pixels"),
         (RGB, 3, 8, {258: [5, 6, 5]}, "different numbers of bits"),
         (RGB, 3, 12, {317: [2]}, "a predictor for samples of 12 bits"),
         (RGB, 3, 8, {259: [50000]}, "Zstandard"),

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make tests/samples/pages: files of several pages and frames as other programs write them. Made with ImageMagick 6.9.11,
-# libtiff 4.5 (tiffcp, tiffset) and libwebp 1.2 (cwebp, webpmux); run in this folder. The picture is a part of
+# libtiff 4.5.0 (tiffcp, tiffset) and libwebp 1.2.4 (cwebp, webpmux); run in this folder. The picture is a part of
 # examples/cat.png.
 set -e
 rm -rf pages && mkdir pages && cd pages
@@ -21,4 +21,5 @@ convert -loop 3 -delay 5 -dispose None 1.png -delay 7 -dispose Previous -page +4
 cwebp -quiet -lossless 1.png -o 1.webp && cwebp -quiet -lossless 2.png -o 2.webp
 webpmux -frame 1.webp +50+0+0+0-b -frame 2.webp +8+4+6+0+b -frame 2.webp +130+14+8+1+b -frame 2.webp +3000+10+2+0-b \
   -loop 2 -bgcolor 40,10,20,30 -o moving.webp
+convert moving.gif -coalesce -append PNG32:shown.png  # what browsers show; Pillow fills with a colour where frame 3 was
 rm -f ?.tif ?.png ?.webp
