@@ -5,6 +5,7 @@ from typing import Any
 from caesr.files.vips import field_of
 
 BUFFERED_ROWS = 8  # whatever the height: one being unpacked, one on its way from each step to the next
+TIFF_ROWS = 24  # the same of a TIFF, whose rows pass through more steps
 COMPUTED_ROWS = 300  # of pixels that many steps make of what is stored: Lab, 12 bits, colours multiplied by alpha
 WHOLE = {"heifload": 3, "heic": 3, "jxl": 3, "bmp": 3}  # times the pixels, that are held by decoders of whole pictures
 CANVASES = 2  # RGBA, of WebP and GIF: each frame of an animation is drawn onto the one before
@@ -31,5 +32,7 @@ def decoder_memory(image: Any) -> int:
         held = 2 * pixels  # coefficients of 16 bits
     elif field_of(image, "interlaced"):
         held = pixels
-    rows = COMPUTED_ROWS if loader == "tiffload_source" or image.interpretation == "cmyk" else BUFFERED_ROWS
+    rows = TIFF_ROWS if loader == "tiffload" else BUFFERED_ROWS
+    if loader == "tiffload_source" or image.interpretation == "cmyk":
+        rows = COMPUTED_ROWS
     return 2 * pixels + held + rows * row  # the result, and rows that become it: all of them if they are few

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from caesr.files.picture import Picture, PictureError
 from caesr.files.read import inspect, read_picture
@@ -342,3 +343,42 @@ def test_tags_that_are_damaged_end_in_a_sentence(tmp_path: Path):
         with pytest.raises(PictureError, match=r"cut\.tif is damaged") as error:
             read_picture(tmp_path / "cut.tif")
         check_message(error, "cut.tif")
+
+
+# --- files of other programs --------------------------------------------------------------------
+
+SAMPLES = Path(__file__).parent.parent / "samples" / "tiff"
+
+
+def pixels_of(name: str) -> np.ndarray:
+    """Return the pixels of a PNG among the samples, (H, W, C)."""
+    with Image.open(SAMPLES / name) as image:
+        pixels = np.asarray(image).astype(int)
+    return pixels.reshape(*pixels.shape[:2], -1)
+
+
+@pytest.mark.parametrize(
+    ("name", "original", "tolerance"),
+    [
+        ("big.tif", "plain.png", 0),
+        ("planes-of-tiles.tif", "plain.png", 0),
+        ("planes-16.tif", "plain.png", 0),
+        ("12-bits.tif", "plain.png", 0.1),
+        ("white-is-zero.tif", "grey.png", 1),
+        ("ycbcr.tif", "plain.png", 2),
+        ("jpeg.tif", "plain.png", 8),
+        ("lab-8.tif", "plain.png", 10),  # 8 bits are coarse, and ImageMagick rounds down
+        ("lab-16.tif", "plain.png", 0.5),
+        ("multiplied.tif", "clear.png", 3),  # what is left after the rounding of dark values
+        ("inks-and-alpha.tif", "clear.png", 30),  # ImageMagick has a plain formula for inks
+    ],
+)
+def test_files_of_other_programs_show_their_original(name: str, original: str, tolerance: float):
+    seen, expected = read_picture(SAMPLES / name).pixels, pixels_of(original)
+    assert seen.shape == expected.shape
+    assert np.abs(seen / (257 if seen.dtype == np.uint16 else 1) - expected).max() <= tolerance
+
+
+def test_a_compression_that_libvips_lacks_is_refused_by_its_name():
+    with pytest.raises(PictureError, match=r"zstandard\.tif is compressed by Zstandard"):
+        inspect(SAMPLES / "zstandard.tif")
