@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pyvips
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 from tests.conftest import ROOT, small
+from tests.tiffs import make_tiff
 
 SIZE = (40, 30)  # width and height of every picture but the samples
 # Made by other programs; those of HEIC and JPEG XL are read only where the optional packages for them are.
@@ -36,6 +38,11 @@ def make_pictures() -> dict[str, bytes]:
     metadata = {"exif": exif.tobytes(), "icc_profile": bytes(profile)}
     pages = {"save_all": True, "append_images": others}
     animation = pages | {"duration": 80}
+
+    values = np.asarray(cat).astype(int)
+    gamma = PngInfo()
+    gamma.add(b"gAMA", (100_000).to_bytes(4))
+    gamma.add(b"cICP", bytes([12, 13, 0, 1]))
 
     def encode(image: Image.Image, format: str, **options: object) -> bytes:
         file = io.BytesIO()
@@ -77,6 +84,12 @@ def make_pictures() -> dict[str, bytes]:
         "tif big": deep.tiffsave_buffer(bigtiff=True, predictor="horizontal", compression="deflate"),
         "tif pages": encode(cat, "TIFF", **pages),
         "tif lab": pyvips.Image.new_from_array(np.asarray(cat)).colourspace("labs").tiffsave_buffer(),
+        "tif cielab": make_tiff(values, 8, {318: [0.3127, 0.3290]}),
+        "tif planes": make_tiff(values, 2, planar=True, tile=(16, 16)),
+        "tif 12 bits": make_tiff(values * 16, 2, bits=12),
+        "tif multiplied": make_tiff(np.asarray(alpha).astype(int), 2, {338: [1]}, big=True),
+        "tif ycbcr": make_tiff(values, 6, {530: [1, 1]}, order=">"),
+        "png gamma": encode(cat, "PNG", pnginfo=gamma),
         "tif float": pyvips.Image.new_from_array(floats).tiffsave_buffer(),
         "jpg several": encode(cat, "MPO", **pages),
         "jpg restarts": encode(cat, "JPEG", restart_marker_blocks=2),

@@ -39,15 +39,15 @@ def write_rows(count: int, file: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("suffix", [".tif", ".png"])
-def test_very_long_rows_are_refused_where_as_many_pixels_in_short_rows_are_read(tmp_path: Path, suffix: str):
+@pytest.mark.parametrize(("suffix", "gigabytes", "enough"), [(".tif", "0.0062", 260_000), (".png", "0.0024", 100_000)])
+def test_very_long_rows_are_refused_where_as_many_pixels_in_short_rows_are_read(
+    tmp_path: Path, suffix: str, gigabytes: str, enough: int
+):
     square, line = write_rows(200, tmp_path / f"square{suffix}"), write_rows(1, tmp_path / f"line{suffix}")
     assert read_picture(square, max_pixels=80_000).pixels.shape == (200, 400, 3)
-    with pytest.raises(
-        PictureError, match=r"line\.\w+ takes 0\.0024 GB of memory to decode, over the limit of 0\.0019 GB"
-    ):
+    with pytest.raises(PictureError, match=f"takes {gigabytes} GB of memory to decode, over the limit of 0.0019 GB"):
         read_picture(line, max_pixels=80_000)
-    assert read_picture(line, max_pixels=100_000).pixels.shape == (1, 80_000, 3)
+    assert read_picture(line, max_pixels=enough).pixels.shape == (1, 80_000, 3)
 
 
 @pytest.mark.slow
