@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 from PIL import Image
 
-from tests.pictures import png_chunk
+from caesr.files.png_chunks import png_chunk
 
 # x and y of red, green, blue and white.
 P3 = (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.3127, 0.3290)

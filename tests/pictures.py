@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from caesr.files.picture import PictureError
-from caesr.files.row_writer import png_chunk
+from caesr.files.png_chunks import png_chunk
 from zoo.messages import Message
 
 FORMATS = ["jpg", "png", "webp", "tif"]

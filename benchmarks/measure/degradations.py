@@ -13,7 +13,8 @@ Sets, all cut into crops of 64x64 pixels:
 
 Noise can only be measured where a photograph is smooth. Chain and tests: in crops with less than 1 grey level of noise
 before degradation. Real photographs and bsds400: in the smoothest quarter of each picture's crops. In addition, chain
-and tests run on flat grey, where all that is left is noise. The measures themselves are in caesr/imaging/artefacts.py.
+and tests run on flat grey, where all that is left is noise. The measures themselves are in
+caesr/imaging/artefacts.py and benchmarks/edge_width.py.
 
 Writes benchmarks/results/degradations.json, and docs/degradations.png by benchmarks/figures/degradations.py.
 """
@@ -28,11 +29,12 @@ import torch
 from torch import Tensor
 
 from benchmarks import results
+from benchmarks.edge_width import edge_width
 from benchmarks.figures.degradations import draw
 from benchmarks.pictures import FEW, read_rgb
 from caesr.evaluation.degrade import STRENGTHS, degrade_picture
 from caesr.files.data import data_folder
-from caesr.imaging.artefacts import blockiness, edge_width, luma, noise
+from caesr.imaging.artefacts import blockiness, luma, noise
 from caesr.imaging.resize import resize_image
 from caesr.training.degrade import degrade
 from caesr.training.pictures import Pictures, find_pictures

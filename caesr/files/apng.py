@@ -3,7 +3,6 @@
 import math
 import mmap
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,9 +14,8 @@ import numpy as np
 from caesr.files.decode import load
 from caesr.files.directories import Source
 from caesr.files.picture import Timing
-from caesr.files.row_writer import png_chunk
+from caesr.files.png_chunks import SIGNATURE, chunks, has_right_checksum, png_chunk
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SHARED = (b"PLTE", b"tRNS")  # chunks that say what the samples of all frames mean
 FRAME_CONTROL = ">LLLLLHHBB"  # of fcTL: its number, width, height, left, top, seconds as a fraction, dispose, blend
 NONE, BACKGROUND, PREVIOUS = 0, 1, 2  # what becomes of a frame before the next: values of dispose
@@ -93,20 +91,15 @@ def _read_control(data: bytes, header: bytes) -> Frame:
 
 
 def _read_chunks(source: Source) -> Iterator[tuple[bytes, int, int]]:
-    """Yield kind, start and stop of the data of each chunk up to IEND; of one that is damaged ValueError is raised."""
-    at = len(SIGNATURE)
-    while source[at + 4 : at + 8] != b"IEND":
-        if at + 12 > len(source):
-            raise ValueError("cut short")
-        size, kind = struct.unpack_from(">L4s", source, at)
-        start, stop = at + 8, at + 8 + size
-        if stop + 4 > len(source):
-            raise ValueError("cut short")
+    """Yield kind, start and stop of the content of each chunk before IEND; ValueError for one that is damaged."""
+    for kind, start, stop in chunks(source):
+        if kind == b"IEND":
+            return
         is_needed = not kind[0] & 0x20 or kind in (b"acTL", b"fcTL", b"fdAT", b"tRNS")
-        if is_needed and zlib.crc32(source[at + 4 : stop]) != struct.unpack_from(">L", source, stop)[0]:
-            raise ValueError("a checksum is wrong")
+        if stop + 4 > len(source) or (is_needed and not has_right_checksum(source, start, stop)):
+            break
         yield kind, start, stop
-        at = stop + 4
+    raise ValueError("cut short, or a checksum is wrong")
 
 
 def compose_frames(source: Source, layout: Layout) -> Iterator[np.ndarray]:
@@ -147,8 +140,8 @@ def _decode(source: Source, layout: Layout, frame: Frame) -> np.ndarray:
     """Return the pixels of a frame: (h, w, C)."""
     header = struct.pack(">LL", frame.width, frame.height) + layout.header[8:]
     packed = b"".join(bytes(source[start:stop]) for start, stop in frame.data)
-    chunks = png_chunk(b"IHDR", header) + layout.shared + png_chunk(b"IDAT", packed) + png_chunk(b"IEND", b"")
-    image = load(SIGNATURE + chunks, "png")
+    content = png_chunk(b"IHDR", header) + layout.shared + png_chunk(b"IDAT", packed) + png_chunk(b"IEND", b"")
+    image = load(SIGNATURE + content, "png")
     dtype = np.uint8 if image.format == "uchar" else np.uint16
     return np.frombuffer(image.write_to_memory(), dtype).reshape(frame.height, frame.width, image.bands)
 

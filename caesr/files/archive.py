@@ -235,9 +235,9 @@ def _explain_damage(archive: Path) -> Iterator[None]:
     """Raise the errors of a whole zip and of the disk as ArchiveError."""
     try:
         yield
+    except ArchiveError:
+        raise
     except BROKEN as error:
-        if isinstance(error, ArchiveError):
-            raise
         if isinstance(error, OSError) and error.errno:
             message = "{archive} cannot be unpacked ({reason}); check place and room."
             raise ArchiveError(Message(message, archive=archive, reason=error.strerror)) from error

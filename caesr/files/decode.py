@@ -10,7 +10,7 @@ from typing import Any
 
 from caesr.files import mend, pillow_decoder
 from caesr.files.heif import read_heif
-from caesr.files.picture import PictureError
+from caesr.files.picture import damaged
 from caesr.files.tiff_layout import check_layout, read_layout
 from caesr.files.tiff_samples import open_samples
 from caesr.files.vips import field_of, pyvips
@@ -143,5 +143,4 @@ def explain_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except pyvips.Error as error:
-        message = "{name} is damaged, cut short or of a rare kind, and cannot be read; get it afresh or save it anew."
-        raise PictureError(Message(message, name=path.name)) from error
+        raise damaged(path.name) from error

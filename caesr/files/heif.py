@@ -3,17 +3,18 @@
 Boxes are those of ISO 14496-12, items and their properties those of ISO 23008-12.
 """
 
+import mmap
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
+from caesr.files.boxes import MAX_BOXES, boxes
+from caesr.files.directories import Source
 from zoo.messages import Message
 
 MAX_META_BYTES = 16 << 20  # of the boxes that describe the items; pixels are elsewhere
-MAX_BOXES = 10_000  # in a list of boxes
 AUXILIARY = {  # by a part of the name of their kind
     b"auxid:2": Message("a depth map"),
     b"auxiliary:depth": Message("a depth map"),
@@ -35,12 +36,16 @@ class HeifFacts:
 def read_heif(path: Path) -> HeifFacts:
     """Return the facts of a HEIF file; those of boxes that are damaged are missing."""
     meta, frames, has_video = b"", 1, False
-    with path.open("rb") as file, suppress(struct.error, IndexError):
-        for kind, size in _top_boxes(file):
-            if kind == b"meta" and not meta and size <= MAX_META_BYTES:
-                meta = file.read(size)
-            elif kind == b"moov" and size <= MAX_META_BYTES:
-                frames = max(frames, _count_samples(file.read(size)))
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        suppress(struct.error, IndexError),
+    ):
+        for kind, start, stop in boxes(data):
+            if kind == b"meta" and not meta and stop - start <= MAX_META_BYTES:
+                meta = data[start:stop]
+            elif kind == b"moov" and stop - start <= MAX_META_BYTES:
+                frames = max(frames, _count_samples(data[start:stop]))
             elif kind == b"mpvd":  # of a motion photo
                 has_video = True
     facts = HeifFacts(frames=frames)
@@ -50,48 +55,21 @@ def read_heif(path: Path) -> HeifFacts:
     return HeifFacts(facts.cicp, facts.is_premultiplied, frames, left_out)
 
 
-def _top_boxes(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Yield the kind of each box of a file and the length of its content, at which the file then is."""
-    start = 0
-    for _ in range(MAX_BOXES):
-        file.seek(start)
-        header = file.read(16)
-        if len(header) < 8:
-            return
-        size, kind = struct.unpack_from(">I4s", header)
-        length = 8
-        if size == 1:
-            (size,), length = struct.unpack_from(">Q", header, 8), 16
-        if size == 0:
-            size = file.seek(0, 2) - start
-        if size < length:
-            return
-        file.seek(start + length)
-        yield kind, size - length
-        start += size
-
-
-def boxes(data: bytes, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
+def _contents(data: Source, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
     """Yield the kind and the content of each box in the content of another."""
-    for _ in range(MAX_BOXES):
-        if start + 8 > len(data):
-            return
-        size, kind = struct.unpack_from(">I4s", data, start)
-        if size < 8:
-            return
-        yield kind, data[start + 8 : start + size]
-        start += size
+    for kind, begin, stop in boxes(data, start):
+        yield kind, data[begin:stop]
 
 
 def _find(data: bytes, kind: bytes, start: int = 0) -> bytes:
     """Return the content of the first box of a kind; empty if there is none."""
-    return next((content for found, content in boxes(data, start) if found == kind), b"")
+    return next((content for found, content in _contents(data, start) if found == kind), b"")
 
 
 def _count_samples(moov: bytes) -> int:
     """Return the number of pictures in the longest track."""
     counts = [1]
-    for kind, track in boxes(moov):
+    for kind, track in _contents(moov):
         if kind == b"trak":
             table = _find(_find(_find(_find(track, b"mdia"), b"minf"), b"stbl"), b"stsz")
             counts.append(struct.unpack_from(">I", table, 8)[0] if len(table) >= 12 else 1)
@@ -102,7 +80,7 @@ def _read_meta(meta: bytes, frames: int) -> HeifFacts:
     """Return what the items of a file say."""
     primary_box, properties = _find(meta, b"pitm", 4), _find(meta, b"iprp", 4)
     primary = struct.unpack_from(">I" if primary_box[0] else ">H", primary_box, 4)[0]
-    values = list(boxes(_find(properties, b"ipco")))
+    values = list(_contents(_find(properties, b"ipco")))
     cicp = None
     for index in _associations(_find(properties, b"ipma")).get(primary, ()):
         kind, value = values[index - 1] if 0 < index <= len(values) else (b"", b"")
@@ -116,9 +94,9 @@ def _read_meta(meta: bytes, frames: int) -> HeifFacts:
         for name, part in AUXILIARY.items()
         if name in value[4:].split(b"\0")[0]
     ]
-    if any(b"tmap" in content[:16] for _, content in boxes(_find(meta, b"iinf", 4), 2)):
+    if any(b"tmap" in content[:16] for _, content in _contents(_find(meta, b"iinf", 4), 2)):
         left_out.append(Message("an HDR gain map"))
-    premultiplied = any(kind == b"prem" for kind, _ in boxes(_find(meta, b"iref", 4), 4))
+    premultiplied = any(kind == b"prem" for kind, _ in _contents(_find(meta, b"iref", 4), 4))
     return HeifFacts(cicp, premultiplied, frames, tuple(dict.fromkeys(left_out)))
 
 

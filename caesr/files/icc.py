@@ -109,11 +109,15 @@ def _primaries_to_d50(chromaticities: Chromaticities) -> np.ndarray:
     if abs(np.linalg.det(columns)) < 1e-4:
         raise ValueError(f"chromaticities {chromaticities}")
     matrix = columns * np.linalg.solve(columns, white)
-    cones = (BRADFORD @ D50) / (BRADFORD @ white)
-    adapted = np.linalg.inv(BRADFORD) @ np.diag(cones) @ BRADFORD @ matrix
+    adapted = adaptation(white, D50) @ matrix
     if not (np.abs(adapted) < 100).all():
         raise ValueError(f"chromaticities {chromaticities}")
     return adapted
+
+
+def adaptation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return the matrix that adapts X, Y and Z from one white to another, by Bradford's cones."""
+    return np.linalg.inv(BRADFORD) @ np.diag((BRADFORD @ target) / (BRADFORD @ source)) @ BRADFORD
 
 
 def _xyz(values: np.ndarray) -> bytes:

@@ -3,13 +3,13 @@
 Fields are those of ISO 18181-1, annexes A.6, D and E.
 """
 
-import struct
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+
+from caesr.files.boxes import boxes
 
 HEADER_BYTES = 4096  # of the codestream
-MAX_BOXES = 1000
 RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # of width to height
 SIZE = ((9, 1), (13, 1), (18, 1), (30, 1))  # bits and the number added to their value, of four choices
 ENUM = ((0, 0), (0, 1), (4, 2), (6, 18))
@@ -58,8 +58,8 @@ def read_jxl(path: Path) -> JxlHeader:
     Raises:
         ValueError: it is damaged.
     """
-    with path.open("rb") as file:
-        bits = _Bits(_read_codestream(file)[2:])
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        bits = _Bits(_read_codestream(data)[2:])
     width, height = _read_size(bits)
     if bits.read(1):  # everything else is as it mostly is
         return JxlHeader(width, height, 8, False, False, False, False, False, False, (1, 13))
@@ -98,28 +98,17 @@ def read_jxl(path: Path) -> JxlHeader:
     )
 
 
-def _read_codestream(file: BinaryIO) -> bytes:
+def _read_codestream(data: mmap.mmap) -> bytes:
     """Return the beginning of the codestream, which may lie in parts among other boxes."""
-    beginning = file.read(HEADER_BYTES)
-    if beginning[:2] == b"\xff\x0a":
-        return beginning
-    found, start = b"", 0
-    for _ in range(MAX_BOXES):
-        file.seek(start)
-        header = file.read(16)
-        if len(header) < 8 or len(found) >= HEADER_BYTES:
-            break
-        size, kind = struct.unpack_from(">I4s", header)
-        length = 16 if size == 1 else 8
-        if size == 1 and len(header) == 16:
-            (size,) = struct.unpack_from(">Q", header, 8)
+    if data[:2] == b"\xff\x0a":
+        return data[:HEADER_BYTES]
+    found = b""
+    for kind, start, stop in boxes(data):
         if kind in (b"jxlc", b"jxlp"):
-            file.seek(start + length)
-            part = file.read(min(HEADER_BYTES, size - length) if size else HEADER_BYTES) if size != length else b""
-            found += part[4:] if kind == b"jxlp" else part  # after its number
-        if size < length:  # 0: it reaches to the end
+            start += 4 if kind == b"jxlp" else 0  # after its number
+            found += data[start : min(stop, start + HEADER_BYTES)]
+        if len(found) >= HEADER_BYTES:
             break
-        start += size
     if found[:2] != b"\xff\x0a":
         raise ValueError("there is no codestream")
     return found

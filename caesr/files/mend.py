@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from caesr.files.containers import webp
+from caesr.files.containers.gif import read_blocks, table_bytes
 from caesr.files.jpeg_segments import EOI, segments
-from caesr.files.row_writer import png_chunk
+from caesr.files.png_chunks import SIGNATURE, chunks, has_right_checksum, png_chunk
 
 Data = bytes | mmap.mmap
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SLICE_BYTES = 4096  # unpacked at once
 PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by colour type (ISO 15948, table 11.1)
 # First column, first row, step of columns and of rows in each pass of an interlaced PNG (ISO 15948, 8.2).
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 WEBP_PIXELS = (b"VP8 ", b"VP8L", b"ANMF")
-WEBP_FLAGS = {b"EXIF": 0x08, b"XMP ": 0x04}  # in the first byte of VP8X
+WEBP_FLAGS = {b"EXIF": webp.HAS_EXIF, b"XMP ": webp.HAS_XMP}  # in the first byte of VP8X
 
 
 @dataclass(frozen=True)
@@ -48,22 +49,22 @@ def mend_png(data: Data, pixels_too: bool = False) -> Mended | None:
     Raises:
         Hopeless: what the pixels depend on is damaged, or an interlaced picture is cut short.
     """
-    chunks = list(_png_chunks(data))
-    if not chunks or chunks[0][0] != b"IHDR" or not chunks[0][3] or chunks[0][2] - chunks[0][1] != 13:
+    found = list(_checked_chunks(data))
+    if not found or found[0][0] != b"IHDR" or not found[0][3] or found[0][2] - found[0][1] != 13:
         raise Hopeless
-    lost = tuple(kind.decode("latin-1") for kind, _, _, is_right in chunks if not is_right and kind != b"IEND")
+    lost = tuple(kind.decode("latin-1") for kind, _, _, is_right in found if not is_right and kind != b"IEND")
     if "PLTE" in lost:
         raise Hopeless
-    has_end = chunks[-1][0] == b"IEND"
-    surplus = max(0, len(data) - chunks[-1][2] - 4) if has_end else 0
+    has_end = found[-1][0] == b"IEND"
+    surplus = max(0, len(data) - found[-1][2] - 4) if has_end else 0
     if has_end and not (lost or surplus or pixels_too):
         return None
     packed, rows, is_verified = b"", None, False
     if pixels_too:
-        pieces = b"".join(data[start:stop] for kind, start, stop, _ in chunks if kind == b"IDAT")
-        packed, rows, is_verified = _repack(data[chunks[0][1] : chunks[0][2]], pieces)
-    parts = [PNG_SIGNATURE]
-    for kind, start, stop, is_right in chunks:
+        pieces = b"".join(data[start:stop] for kind, start, stop, _ in found if kind == b"IDAT")
+        packed, rows, is_verified = _repack(data[found[0][1] : found[0][2]], pieces)
+    parts = [SIGNATURE]
+    for kind, start, stop, is_right in found:
         if kind == b"IDAT" and pixels_too:
             parts += [png_chunk(kind, packed)] if packed else []
             packed = b""  # all of it is in the first
@@ -73,22 +74,14 @@ def mend_png(data: Data, pixels_too: bool = False) -> Mended | None:
     return Mended(whole, rows, lost, has_end, is_verified, surplus)
 
 
-def _png_chunks(data: Data) -> Iterator[tuple[bytes, int, int, bool]]:
+def _checked_chunks(data: Data) -> Iterator[tuple[bytes, int, int, bool]]:
     """Yield the kind of each chunk, where its content starts and stops, and whether its checksum is right.
 
     The content of the last one may be cut short. That of pixels is not checked, since decoders do.
     """
-    at = len(PNG_SIGNATURE)
-    while at + 8 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        start, stop = at + 8, min(at + 8 + length, len(data))
-        if not kind.isalpha():
-            return
-        is_right = kind == b"IDAT" or data[stop : stop + 4] == struct.pack(">I", zlib.crc32(data[at + 4 : stop]))
-        yield kind, start, stop, is_right
-        if kind == b"IEND":
-            return
-        at = stop + 4
+    for kind, start, stop in chunks(data):
+        end = min(stop, len(data))
+        yield kind, start, end, kind == b"IDAT" or has_right_checksum(data, start, end)
 
 
 def _repack(header: bytes, packed: bytes) -> tuple[bytes, int, bool]:
@@ -167,7 +160,7 @@ def mend_gif(data: Data) -> Mended | None:
     """
     if len(data) < 13:
         raise Hopeless
-    at = complete = 13 + _table_bytes(data[10])
+    at = complete = 13 + table_bytes(data[10])
     has_frame = False
     while at < len(data):
         kind = data[at]
@@ -175,10 +168,10 @@ def mend_gif(data: Data) -> Mended | None:
             surplus = len(data) - at - 1 if re.compile(rb"[^\0]").search(data, at + 1) else 0
             return Mended(data[: at + 1], surplus=surplus) if surplus else None
         if kind == 0x21:
-            _, stop = _sub_blocks(data, at + 2)
+            _, stop = read_blocks(data, at + 2)
         elif kind == 0x2C and at + 11 <= len(data):
-            start = at + 10 + _table_bytes(data[at + 9])
-            _, stop = _sub_blocks(data, start + 1)
+            start = at + 10 + table_bytes(data[at + 9])
+            _, stop = read_blocks(data, start + 1)
         else:
             break
         if stop > len(data):
@@ -196,8 +189,8 @@ def _mend_frame(data: Data, at: int) -> Mended:
     if data[at : at + 1] != b"," or at + 11 > len(data):
         raise Hopeless
     _, top, width, height, flags = struct.unpack_from("<HHHHB", data, at + 1)
-    start = at + 10 + _table_bytes(flags)
-    packed, _ = _sub_blocks(data, start + 1)
+    start = at + 10 + table_bytes(flags)
+    packed, _ = read_blocks(data, start + 1)
     if not width or not height or start >= len(data):
         raise Hopeless
     rows = _count_lzw(packed, data[start], width * height) // width
@@ -206,23 +199,6 @@ def _mend_frame(data: Data, at: int) -> Mended:
     blocks = [packed[first : first + 255] for first in range(0, len(packed), 255)]
     ended = b"".join(bytes([len(block)]) + block for block in blocks) + b"\0;"
     return Mended(data[: start + 1] + ended, top + rows if rows < height else None, has_end=False)
-
-
-def _table_bytes(flags: int) -> int:
-    """Return the size of the table of colours that flags announce."""
-    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
-
-
-def _sub_blocks(data: Data, at: int) -> tuple[bytes, int]:
-    """Return the content of a list of blocks, and where it stops: beyond the end of the data if it is cut short."""
-    parts: list[bytes] = []
-    while at < len(data):
-        size = data[at]
-        if size == 0:
-            return b"".join(parts), at + 1
-        parts.append(data[at + 1 : at + 1 + size])
-        at += 1 + size
-    return b"".join(parts), len(data) + 1
 
 
 def _count_lzw(packed: bytes, min_bits: int, most: int) -> int:
@@ -265,14 +241,12 @@ def mend_webp(data: Data) -> Mended | None:
     """
     kept: list[tuple[bytes, bytes]] = []
     lost: list[str] = []
-    at, end = 12, 8 + int.from_bytes(data[4:8], "little")
-    while at + 8 <= min(len(data), end):
-        kind, size = struct.unpack_from("<4sI", data, at)
-        if at + 8 + size > len(data):
+    end = 8 + int.from_bytes(data[4:8], "little")
+    for kind, start, stop in webp.chunks(data, end):
+        if stop > len(data):
             lost.append(kind.decode("latin-1").strip())
-            break
-        kept.append((kind, data[at + 8 : at + 8 + size]))
-        at += 8 + size + size % 2
+        else:
+            kept.append((kind, data[start:stop]))
     surplus = len(data) - end if len(data) > end and re.compile(rb"[^\0]").search(data, end) else 0
     if end <= len(data) and not lost and not surplus:
         return None
@@ -280,10 +254,10 @@ def mend_webp(data: Data) -> Mended | None:
     if not any(kind in WEBP_PIXELS for kind in kinds):
         raise Hopeless
     content = b"WEBP"
-    for kind, chunk in kept:
-        if kind == b"VP8X" and chunk:
+    for kind, inside in kept:
+        if kind == b"VP8X" and inside:
             missing = sum(flag for name, flag in WEBP_FLAGS.items() if name not in kinds)
-            chunk = bytes([chunk[0] & ~missing]) + chunk[1:]
-        content += kind + struct.pack("<I", len(chunk)) + chunk + b"\0" * (len(chunk) % 2)
+            inside = bytes([inside[0] & ~missing]) + inside[1:]
+        content += webp.chunk(kind, inside)
     whole = b"RIFF" + struct.pack("<I", len(content)) + content
     return Mended(whole, lost=tuple(lost), has_end=end <= len(data), surplus=surplus)

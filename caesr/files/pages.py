@@ -15,7 +15,7 @@ from caesr.files.colour import interpret
 from caesr.files.containers import webp
 from caesr.files.decode import explain_damage, open_file
 from caesr.files.metadata import read_metadata
-from caesr.files.picture import AnyPath, Picture, PictureError, Timing
+from caesr.files.picture import AnyPath, Picture, PictureError, Timing, damaged
 from caesr.files.read import (
     PAGED,
     OpenedImage,
@@ -172,13 +172,12 @@ def _open_frames(path: Path, opened: OpenedImage) -> Pages:
 
 def _open_apng(path: Path, opened: OpenedImage) -> Pages:
     """Open the frames of an animated PNG, which libvips does not read."""
-    message = "{name} is damaged, cut short or of a rare kind, and cannot be read; get it afresh or save it anew."
     with path.open("rb") as file:
         source = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # open as long as it is read
     try:
         layout = apng.read_layout(source)
     except (ValueError, IndexError, apng.struct.error) as error:
-        raise PictureError(Message(message, name=path.name)) from error
+        raise damaged(path.name) from error
     metadata = read_metadata(opened.stored, path, "png")
     info, count = opened.info, len(layout.frames)
     shape = PageShape(info.height, info.width, 4 * info.depth // 8)

@@ -7,16 +7,19 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from caesr.files.directories import DirectoryReader
 from caesr.files.jpeg_segments import APP2, EOI, segments
 from caesr.files.pillow_decoder import left_out
 from zoo.messages import Message
 
 SUBFILE_TYPE, REDUCED, MASK = 254, 1, 4
+MP_ENTRY = 0xB002  # of 16 bytes for each picture
 PICTURE, PREVIEW, GAIN_MAP = Message("a picture"), Message("a preview"), Message("an HDR gain map")
 IS_GAIN_MAP = re.compile(rb"hdrgainmap|hdrgm:Version|iso:ts:21496")  # Apple, Ultra HDR, ISO 21496-1
 IS_VIDEO = re.compile(rb"(?s)....ftyp(?:mp4|isom|iso[2-9]|qt  |MSNV|avc1)|MotionPhoto_Data")
 BEGINNING_BYTES = 65536  # of a picture, within which it says that it is a gain map
 MAX_PICTURES = 1000
+MAX_TYPES_BYTES = 1 << 20
 
 
 def count_pages(path: Path, format: str, beginning: bytes, pages: int) -> int:
@@ -66,7 +69,7 @@ def _map(path: Path) -> mmap.mmap:
 def jpeg_pictures(data: mmap.mmap) -> list[Message]:
     """Return what the pictures after the first in a JPEG are (CIPA DC-007, 5.2): PICTURE, PREVIEW or GAIN_MAP."""
     found = []
-    with suppress(struct.error, IndexError, KeyError):
+    with suppress(struct.error, ValueError):
         for marker, start, stop in segments(data):
             if marker == EOI:
                 break
@@ -84,35 +87,22 @@ def jpeg_pictures(data: mmap.mmap) -> list[Message]:
 
 def _entries(index: bytes) -> Iterator[tuple[int, int]]:
     """Yield the kind of each picture and where it begins, counted from the start of this index."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}[index[:4]]
-    (at,) = struct.unpack_from(order + "L", index, 4)
-    (count,) = struct.unpack_from(order + "H", index, at)
-    for entry in range(at + 2, at + 2 + 12 * count, 12):
-        tag, _, size, place = struct.unpack_from(order + "HHLL", index, entry)
-        if tag == 0xB002:
-            for picture in range(place, place + min(size // 16, MAX_PICTURES) * 16, 16):
-                kind, _, offset = struct.unpack_from(order + "LLL", index, picture)
-                yield kind, offset
+    reader = DirectoryReader(index, len(index))
+    entries = reader.read(reader.first, {MP_ENTRY}).value(MP_ENTRY)
+    for kind, _, offset, _ in struct.iter_unpack(
+        reader.order + "4L", entries.data[: MAX_PICTURES * 16] if entries else b""
+    ):
+        yield kind, offset
 
 
 def subfile_types(data: mmap.mmap, pages: int) -> Iterator[int]:
     """Yield the kind of each page of a TIFF or BigTIFF (TIFF 6.0, NewSubfileType); 0: of no special kind."""
-    order = "<" if data[:2] == b"II" else ">"
-    is_big = struct.unpack_from(order + "H", data, 2)[0] == 43
-    offset, count, entry_bytes, value = ("Q", "Q", 20, 12) if is_big else ("L", "H", 12, 8)
-    (at,) = struct.unpack_from(order + offset, data, 8 if is_big else 4)
-    for _ in range(pages):
-        if not at or at + 8 > len(data):
-            return
-        (entries,) = struct.unpack_from(order + count, data, at)
-        start = at + struct.calcsize(order + count)
-        stop = min(start + entry_bytes * entries, len(data) - entry_bytes)
-        kind = 0
-        for entry in range(start, stop, entry_bytes):
-            tag = struct.unpack_from(order + "H", data, entry)[0]
-            if tag >= SUBFILE_TYPE:  # they are sorted
-                kind = struct.unpack_from(order + "L", data, entry + value)[0] if tag == SUBFILE_TYPE else 0
-                break
-        yield kind
-        next_at = start + entry_bytes * entries
-        at = struct.unpack_from(order + offset, data, next_at)[0] if next_at + 8 <= len(data) else 0
+    with suppress(ValueError):
+        reader = DirectoryReader(data, MAX_TYPES_BYTES)
+        place = reader.first
+        for _ in range(pages):
+            if not place:
+                return
+            numbers = reader.read(place, {SUBFILE_TYPE}).numbers(SUBFILE_TYPE, reader.order)
+            yield int(numbers[0]) if numbers else 0
+            place = reader.following(place)

@@ -21,6 +21,12 @@ class PictureError(ValueError):
     """A picture that cannot be read or written; the message says what is wrong, where and what to do."""
 
 
+def damaged(name: str) -> PictureError:
+    """Return the error of a file that cannot be read."""
+    message = "{name} is damaged, cut short or of a rare kind, and cannot be read; get it afresh or save it anew."
+    return PictureError(Message(message, name=name))
+
+
 @dataclass(frozen=True)
 class ImageInfo:
     """What a file's header says; known without decoding a pixel."""

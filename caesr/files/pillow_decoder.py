@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from PIL import BmpImagePlugin
 
+from caesr.files.cicp import HDR_TRANSFERS
 from caesr.files.heif import HeifFacts, read_heif
 from caesr.files.jxl import read_jxl
-from caesr.files.picture import PictureError
+from caesr.files.picture import PictureError, damaged
 from caesr.files.vips import pyvips
 from zoo.messages import Message
 
@@ -34,7 +35,6 @@ DAMAGE = (
 )
 MAX_SIDE = 10_000_000  # pixels, of libvips
 DIB_HEADER, BMP_V5_BYTES, EMBEDDED_PROFILE = 14, 124, b"DEBM"
-HDR_TRANSFERS = (16, 18)  # PQ and HLG (ITU-T H.273, table 3)
 CICP_FIELDS = ("colour-primaries", "transfer-characteristics", "matrix-coefficients", "full-range-flag")
 
 
@@ -72,11 +72,11 @@ def decode(path: Path, format: str) -> tuple[Any, list[Message]]:
     try:
         pixels = opened.decode()
     except DAMAGE as error:
-        raise _damaged(path) from error
+        raise damaged(path.name) from error
     if isinstance(pixels, pyvips.Image):
         return pixels, opened.notes
     if pixels.shape != opened.shape:
-        raise _damaged(path)
+        raise damaged(path.name)
     return _with_fields(pyvips.Image.new_from_array(np.ascontiguousarray(pixels)), opened), opened.notes
 
 
@@ -90,12 +90,7 @@ def _open(path: Path, format: str) -> Opened:
     except DAMAGE as error:
         if isinstance(error, PictureError):
             raise
-        raise _damaged(path) from error
-
-
-def _damaged(path: Path) -> PictureError:
-    message = "{name} is damaged, cut short or of a rare kind, and cannot be read; get it afresh or save it anew."
-    return PictureError(Message(message, name=path.name))
+        raise damaged(path.name) from error
 
 
 def _missing(path: Path, kind: str, extra: str) -> PictureError:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from caesr.files.png_chunks import SIGNATURE, png_chunk
 from caesr.files.vips import pyvips
 
 QUEUED_STRIPS = 1  # that may wait for the disk
@@ -100,7 +101,7 @@ class RowWriter:
         """
         height, width, channels = self.shape
         header = struct.pack(">IIBBBBB", width, height, 8 * self.dtype.itemsize, PNG_COLOUR_TYPES[channels], 0, 0, 0)
-        yield b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header)
+        yield SIGNATURE + png_chunk(b"IHDR", header)
         compressor, written = zlib.compressobj(0), 0
         while written < height:
             strip = None if self.cut_short else self.strips.get()
@@ -116,8 +117,3 @@ class RowWriter:
                 yield png_chunk(b"IDAT", compressor.compress(np.hstack((no_filter, part)).tobytes()))
             written += len(strip)
         yield png_chunk(b"IDAT", compressor.flush()) + png_chunk(b"IEND", b"")
-
-
-def png_chunk(kind: bytes, data: bytes) -> bytes:
-    """Encode a chunk of a PNG: length, kind, data, checksum."""
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -6,7 +6,7 @@ import numpy as np
 
 from caesr.files import icc
 from caesr.files import tiff_layout as tags
-from caesr.files.icc import BRADFORD, BT709, D50, TABLE_LENGTH, Chromaticities
+from caesr.files.icc import BT709, D50, TABLE_LENGTH, Chromaticities
 from caesr.files.tiff_layout import TiffLayout
 from caesr.files.vips import pyvips
 from zoo.messages import Message
@@ -99,7 +99,7 @@ def _lab_to_srgb(colours: Any, layout: TiffLayout) -> Any:
     matrix = [[lightness, red_green, 0], [lightness, 0, 0], [lightness, 0, -yellow_blue]]
     offsets = [16 / 116 - middle * red_green, 16 / 116, 16 / 116 + middle * yellow_blue]
     curves = colours.recomb(pyvips.Image.new_from_array(matrix)) + offsets
-    to_srgb = XYZ_TO_SRGB @ _adaptation(_lab_white(layout), D65) @ np.diag(_lab_white(layout))
+    to_srgb = XYZ_TO_SRGB @ icc.adaptation(_lab_white(layout), D65) @ np.diag(_lab_white(layout))
     linear = _from_lab_curve(curves).recomb(pyvips.Image.new_from_array(to_srgb.tolist()))
     return linear.copy(interpretation="scrgb").colourspace("rgb16" if deep else "srgb")
 
@@ -116,11 +116,6 @@ def _lab_white(layout: TiffLayout) -> np.ndarray:
         return D50
     x, y = point
     return np.array([x / y, 1.0, (1 - x - y) / y])
-
-
-def _adaptation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return the matrix that adapts X, Y and Z from one white to another, by Bradford's cones."""
-    return np.linalg.inv(BRADFORD) @ np.diag((BRADFORD @ target) / (BRADFORD @ source)) @ BRADFORD
 
 
 def _ycbcr_to_rgb(colours: Any, layout: TiffLayout) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from caesr.files.picture import PictureError
+from caesr.files.picture import PictureError, damaged
 from zoo.messages import Message
 
 # Tags (TIFF 6.0, and Adobe's notes).
@@ -153,8 +153,7 @@ def read_layout(path: Path, page: int = 0) -> TiffLayout:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as source:
             return _read_layout(source, page)
     except (ValueError, IndexError, OverflowError, struct.error) as error:
-        message = "{name} is damaged, cut short or of a rare kind, and cannot be read; get it afresh or save it anew."
-        raise PictureError(Message(message, name=path.name)) from error
+        raise damaged(path.name) from error
 
 
 def _read_layout(source: mmap.mmap, page: int) -> TiffLayout:

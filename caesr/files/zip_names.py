@@ -34,17 +34,10 @@ def decode_names(names: Sequence[bytes]) -> list[str]:
     return [name.decode() if name.isascii() else decode(name) for name in names]
 
 
-def unicode_path(name: bytes, extra: bytes) -> str | None:
-    """Return the name that extra fields give in UTF-8 for this plain name, None if they give none."""
-    at = 0
-    while at + 4 <= len(extra):
-        kind, length = int.from_bytes(extra[at : at + 2], "little"), int.from_bytes(extra[at + 2 : at + 4], "little")
-        field = extra[at + 4 : at + 4 + length]
-        is_of_this = field[:1] == b"\1" and field[1:5] == zlib.crc32(name).to_bytes(4, "little")
-        if kind == UNICODE_PATH and is_of_this and plausibility(field[5:], "utf-8") >= 0:
-            return field[5:].decode()
-        at += 4 + length
-    return None
+def unicode_path(name: bytes, field: bytes) -> str | None:
+    """Return the name that the extra field of Info-ZIP gives in UTF-8 for this plain name, None if it gives none."""
+    is_of_this = field[:1] == b"\1" and field[1:5] == zlib.crc32(name).to_bytes(4, "little")
+    return field[5:].decode() if is_of_this and plausibility(field[5:], "utf-8") >= 0 else None
 
 
 @lru_cache(maxsize=1)

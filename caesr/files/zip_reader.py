@@ -11,7 +11,7 @@ import zipfile
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from caesr.files.zip_names import decode_names, unicode_path
+from caesr.files.zip_names import UNICODE_PATH, decode_names, unicode_path
 
 LOCAL, ENTRY, END, END_64, LOCATOR_64 = b"PK\3\4", b"PK\1\2", b"PK\5\6", b"PK\6\6", b"PK\6\7"
 END_BYTES, END_64_BYTES, LOCATOR_BYTES, ENTRY_BYTES, LOCAL_BYTES = 22, 56, 20, 46, 30
@@ -131,7 +131,7 @@ def _names(entries: list[tuple[bytes, bytes, int]]) -> list[str]:
     """Return the names of members: those that say their encoding by it, the others by a guess."""
     said: list[str | None] = []
     for name, extra, flags in entries:
-        text = unicode_path(name, extra)
+        text = unicode_path(name, _extra_fields(extra).get(UNICODE_PATH, b""))
         if text is None and flags & UTF8:
             text = name.decode(errors="surrogateescape")
             text = None if any("\udc80" <= char <= "\udcff" for char in text) else text

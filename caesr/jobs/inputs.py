@@ -129,10 +129,9 @@ def unpacked(archive: str, stack: ExitStack) -> tuple[str, Iterator[list[ListedP
     """Unpack a zip into a folder that `stack` removes; returns the folder, and its files in a list for each folder."""
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="caesr-"))
     listed = unpack(Path(store.local_path(archive) or archive), Path(folder), MAX_PICTURES, max_bytes=None)
-    listed.sort(key=lambda found: found.name.split("/"))
 
     def folder_of(found: ListedPicture) -> str:
         return found.name.rpartition("/")[0]
 
-    listed.sort(key=folder_of)
+    listed.sort(key=lambda found: (folder_of(found), found.name))
     return folder, (list(files) for _, files in groupby(listed, folder_of))

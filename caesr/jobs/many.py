@@ -50,10 +50,10 @@ def upscale_many(
     is_single = out is not None and names_a_picture(out, inputs, formats)
     report = Report()
     if out is None:  # else the report in the folder says it
-        for name, problem in [(name, input_problem(name)) for name in inputs]:
-            if problem:
-                report.add(Status(Job(ListedPicture(name), name, ""), "failed", problem), say)
-        inputs = [name for name in inputs if not input_problem(name)]
+        problems = {name: problem for name in inputs if (problem := input_problem(name))}
+        for name, problem in problems.items():
+            report.add(Status(Job(ListedPicture(name), name, ""), "failed", problem), say)
+        inputs = [name for name in inputs if name not in problems]
         if not inputs:
             return report
     upscaler = Upscaler.from_options(upscale)

@@ -8,7 +8,6 @@ from pathlib import Path
 import gradio as gr
 
 import zoo
-from caesr.engine.plan import choose_passes
 from caesr.files.picture import ImageInfo
 from caesr.files.read import PAGED, inspect
 from caesr.options import FORMATS, OutputOptions, UpscaleOptions
@@ -23,7 +22,6 @@ LARGE_PIXELS = 3e6  # of a picture from which ×2 is suggested
 VERY_LARGE_PIXELS = 50e6  # of a result, before which the page asks
 FORMAT_NAMES = {"jpg": "JPEG", "png": "PNG", "webp": "WebP", "tif": "TIFF", "gif": "GIF", "heic": "HEIC",
                 "avif": "AVIF", "jxl": "JPEG XL", "bmp": "BMP"}  # fmt: skip
-LOSSLESS = ("png", "tif")
 # Bytes per pixel and channel of results at quality 95, about; measured on the examples.
 BYTES_PER_SAMPLE = {"png": 0.48, "tif": 0.48, "jpg": 0.12, "webp": 0.07, "avif": 0.06, "jxl": 0.08, "gif": 0.25}
 
@@ -134,14 +132,6 @@ def about_model(options: UpscaleOptions, dropped: Dropped | None, device: Device
         return escape(f"⚠️ {error_text(request, error)}")
     copies = [name for folder in spec.folders + spec.blended if (name := zoo.fell_back(folder))]
     return escape(line) + (f"<br>{escape(say(request, 'fell_back', names=', '.join(copies)))}" if copies else "")
-
-
-def checkpoint_names(ahead: Outlook, device: Device) -> str:
-    """Return the checkpoints that will be used, by the catalogue's names, else as they were asked for."""
-    spec = device.spec(ahead.options)
-    folders = {net.config.scale: folder for net, folder in zip(device.networks(spec), spec.folders, strict=True)}
-    entries = [zoo.entry_of(folders[native]) for native in choose_passes(folders, ahead.scale)]
-    return " + ".join(entry.name if entry else ahead.options.model for entry in entries)
 
 
 def size_text(size: float) -> str:

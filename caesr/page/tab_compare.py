@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from caesr.engine.auto_model import FAITHFUL, RESTORING
 from caesr.engine.progress import Steps
 from caesr.evaluation.compare import Comparison
 from caesr.files.read import inspect
@@ -15,7 +16,7 @@ from caesr.page.comparison import INTERPOLATIONS, Task, compare_method, prepare
 from caesr.page.controls import HIDDEN, Controls, Values
 from caesr.page.device import STARTED, Device
 from caesr.page.errors import EXPECTED_ERRORS
-from caesr.page.models import MORE, SIMPLE, compared_choices, family_of
+from caesr.page.models import BLENDED, MORE, SIMPLE, compared_choices, family_of
 from caesr.page.part_picker import middle_of, part_picker, picture_part
 from caesr.page.preview import browser_view, encode_png
 from caesr.page.progress import progress_html, progress_line
@@ -25,7 +26,7 @@ from caesr.page.translations import label, say
 from caesr.page.viewer import Pane, panes, table, viewer
 
 SIDES = (64, 128, 192, 256)  # of the part, in pixels of the picture
-CHOSEN = ("bicubic", "photo", "lite", "texture")
+CHOSEN = ("bicubic", RESTORING, FAITHFUL, BLENDED)
 FIGURES = {"psnr_y": "PSNR, dB", "ssim_y": "SSIM", "lpips": "LPIPS", "dists": "DISTS"}
 
 

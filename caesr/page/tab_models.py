@@ -21,7 +21,7 @@ from caesr.page.viewer import code, table
 
 SETS = ("Set5", "Set14", "B100")
 POLL_SECONDS = 0.2  # between two looks at a download
-SAMPLES = Path(__file__).parent / "first_sight"  # input.webp, and one of each family's results
+SAMPLES = Path(__file__).parent / "first_sight"  # of the input, and of what each family makes of it
 
 
 def tab(blocks: gr.Blocks, c: Controls, compared: gr.CheckboxGroup, device: Device) -> None:

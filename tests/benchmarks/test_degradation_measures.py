@@ -1,4 +1,4 @@
-"""The measures of caesr/imaging/artefacts.py find noise, JPEG blocks and blur of known strength."""
+"""The measures of noise, JPEG blocks and blur find them in known strength."""
 
 import io
 
@@ -8,7 +8,8 @@ import torch
 from PIL import Image, ImageFilter
 from torch import Tensor
 
-from caesr.imaging.artefacts import blockiness, edge_width, luma, noise
+from benchmarks.edge_width import edge_width
+from caesr.imaging.artefacts import blockiness, luma, noise
 
 
 def crops(picture: np.ndarray) -> Tensor:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from caesr.files.picture import Picture, PictureError
+from caesr.files.png_chunks import png_chunk
 from caesr.files.read import inspect, open_picture, read_picture
-from caesr.files.row_writer import png_chunk
 from tests.pictures import FORMATS, check_message, make_exif, make_profile, noise, smooth
 
 SIDE = 160  # pixels

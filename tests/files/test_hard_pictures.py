@@ -15,8 +15,8 @@ from caesr import Upscaler
 from caesr.engine.progress import Steps
 from caesr.files.listed import ListedPicture
 from caesr.files.picture import Picture, PictureError
+from caesr.files.png_chunks import png_chunk
 from caesr.files.read import inspect, read_picture
-from caesr.files.row_writer import png_chunk
 from caesr.files.write import write_picture
 from caesr.jobs.report import Job, Status
 from caesr.jobs.runner import run_job

@@ -17,8 +17,8 @@ from caesr.files import write
 from caesr.files.exif import edit_exif
 from caesr.files.metadata import lost_metadata
 from caesr.files.picture import Density, Metadata, Picture
+from caesr.files.png_chunks import png_chunk
 from caesr.files.read import read_picture
-from caesr.files.row_writer import png_chunk
 from caesr.files.write import write_picture
 from caesr.files.xmp import edit_xmp
 from tests.pictures import EXIF, MAKE, make_exif, make_png, smooth

@@ -14,8 +14,8 @@ from PIL import Image, ImageSequence
 
 from caesr.files.pages import Pages, PageShape, open_pages
 from caesr.files.picture import Density, Metadata, Picture, PictureError, Timing
+from caesr.files.png_chunks import png_chunk
 from caesr.files.read import inspect, open_picture, read_picture
-from caesr.files.row_writer import png_chunk
 from caesr.files.write import write_picture
 from caesr.files.write_pages import format_of_pages, pages_writer
 from tests.conftest import ROOT

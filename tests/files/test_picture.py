@@ -15,8 +15,8 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from caesr.files.picture import ImageInfo, Picture, PictureError
+from caesr.files.png_chunks import png_chunk
 from caesr.files.read import inspect, read_picture
-from caesr.files.row_writer import png_chunk
 from caesr.files.write import write_picture
 from tests.pictures import FORMATS, check_message, decode_png16, make_png, make_profile, noise, smooth
 

@@ -1,9 +1,9 @@
 """EXIF and XMP in AVIF: items whose places a table says (ISO 14496-12, 8.11.3 and 8.11.6; ISO 23008-12, annex A)."""
 
 import struct
-from collections.abc import Iterator
 from typing import Any
 
+from caesr.files.boxes import boxes
 from caesr.files.picture import Metadata
 from caesr.files.vips import pyvips
 
@@ -41,24 +41,16 @@ def add(data: bytes, metadata: Metadata) -> bytes:
     if not blocks:
         return data
     file = bytearray(data)
-    (meta,) = (span for kind, *span in _boxes(data, 0, len(data)) if kind == b"meta")
-    inner = {kind: (start, stop) for kind, start, stop in _boxes(data, meta[0] + 4, meta[1])}
+    (meta,) = (span for kind, *span in boxes(data, 0, len(data)) if kind == b"meta")
+    inner = {kind: (start, stop) for kind, start, stop in boxes(data, meta[0] + 4, meta[1])}
     places = {}
-    for _, start, _ in _boxes(data, inner[b"iinf"][0] + (6 if data[inner[b"iinf"][0]] == 0 else 8), inner[b"iinf"][1]):
+    for _, start, _ in boxes(data, inner[b"iinf"][0] + (6 if data[inner[b"iinf"][0]] == 0 else 8), inner[b"iinf"][1]):
         identifier, _, kind = struct.unpack_from(">HH4s", data, start + 4)  # of version 2
         if kind in blocks:
             places[identifier] = len(file) + 8
             file += struct.pack(">L4s", len(blocks[kind]) + 8, b"mdat") + blocks[kind]
             _set_place(file, inner[b"iloc"][0], identifier, places[identifier], len(blocks[kind]))
     return bytes(file)
-
-
-def _boxes(data: bytes, at: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield kind, start and stop of the content of each box."""
-    while at + 8 <= stop:
-        size, kind = struct.unpack_from(">L4s", data, at)
-        yield kind, at + 8, at + size if size else stop
-        at += size or stop
 
 
 def _set_place(file: bytearray, table: int, wanted: int, place: int, size: int) -> None:

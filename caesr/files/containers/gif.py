@@ -20,7 +20,7 @@ def read(source: Source) -> Metadata:
         if stop - start > MAX_BYTES:
             continue
         if label == COMMENT and len(comments) < MAX_COMMENTS:
-            comments.append(("Comment", decode_text(_join_blocks(source, start, stop))))
+            comments.append(("Comment", decode_text(read_blocks(source, start)[0])))
         elif label == APPLICATION and bytes(source[start + 1 : start + 12]) == b"XMP DataXMP":
             xmp = bytes(source[start + 12 : stop]).partition(b"\x01\xff\xfe")[0]  # not in blocks; 258 bytes follow it
     return Metadata(xmp=xmp or None, texts=tuple(comments))
@@ -28,13 +28,13 @@ def read(source: Source) -> Metadata:
 
 def _read_extensions(source: Source) -> Iterator[tuple[int, int, int]]:
     """Yield label, start and stop of the blocks of each extension, up to where they are damaged."""
-    at = 13 + _table_bytes(source, 10)
+    at = 13 + table_bytes(source[10] if len(source) > 10 else 0)
     while at + 2 <= len(source):
         introducer, label = source[at], source[at + 1]
         if introducer == EXTENSION:
             start = at + 2
         elif introducer == FRAME:
-            start = at + 11 + _table_bytes(source, at + 9)
+            start = at + 11 + table_bytes(source[at + 9] if at + 9 < len(source) else 0)
         else:
             return
         at = start
@@ -49,8 +49,8 @@ def _read_extensions(source: Source) -> Iterator[tuple[int, int, int]]:
 
 def edit_beginning(data: bytes, metadata: Metadata) -> bytes | None:
     """Return the beginning of a GIF with XMP and comments in it; None: more than these bytes are needed."""
-    start = 13 + _table_bytes(data, 10)
-    if len(data) < max(13, start):
+    start = 13 + table_bytes(data[10]) if len(data) >= 13 else 13
+    if len(data) < start:
         return None
     extensions = b""
     for _, text in metadata.texts:
@@ -62,16 +62,18 @@ def edit_beginning(data: bytes, metadata: Metadata) -> bytes | None:
     return data[:start] + extensions + data[start:]
 
 
-def _table_bytes(source: Source, at: int) -> int:
+def table_bytes(flags: int) -> int:
     """Return the size of the table of colours that flags announce."""
-    flags = source[at] if at < len(source) else 0
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def _join_blocks(source: Source, start: int, stop: int) -> bytes:
-    """Return the data of blocks, each of which begins with its length."""
-    data = bytearray()
-    while start < stop:
-        data += source[start + 1 : start + 1 + source[start]]
-        start += 1 + source[start]
-    return bytes(data)
+def read_blocks(source: Source, at: int) -> tuple[bytes, int]:
+    """Return the content of blocks, each after its length, and where they stop: beyond the end if that is missing."""
+    parts: list[bytes] = []
+    while at < len(source):
+        size = source[at]
+        if size == 0:
+            return b"".join(parts), at + 1
+        parts.append(source[at + 1 : at + 1 + size])
+        at += 1 + size
+    return b"".join(parts), len(source) + 1

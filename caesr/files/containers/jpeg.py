@@ -1,15 +1,15 @@
 """Metadata in JPEG: segments before its pixels (ITU T.81, B.1.1.4; JFIF 1.02; ISO 16684-3, 1.1.3)."""
 
 import struct
-from collections.abc import Iterator
 from fractions import Fraction
 
 from caesr.files.directories import Source
 from caesr.files.iptc import IPTC_RESOURCE, encode_resource, find_resource, resource_density
+from caesr.files.jpeg_segments import APP1, SOS, segments
 from caesr.files.picture import Density, Metadata
 from caesr.files.xmp import merge_xmp, split_xmp
 
-APP0, APP1, APP13, COMMENT, START_OF_SCAN = 0xE0, 0xE1, 0xED, 0xFE, 0xDA
+APP0, APP13, COMMENT = 0xE0, 0xED, 0xFE
 JFIF, EXIF, PHOTOSHOP = b"JFIF\0", b"Exif\0", b"Photoshop 3.0\0"
 XMP, EXTENDED_XMP = b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 SEGMENT_BYTES = 65533  # that one segment holds beside its length
@@ -26,7 +26,12 @@ def read(source: Source) -> Metadata:
     xmp: bytes | None = None
     extended: dict[bytes, dict[int, bytes]] = {}  # digest -> place -> piece
     jfif: Density | None = None
-    for marker, data in _read_segments(source):
+    for marker, start, stop in segments(source):
+        if marker == SOS:
+            break
+        if marker < APP0:
+            continue
+        data = bytes(source[start:stop])
         if marker == APP0 and data.startswith(JFIF):
             jfif = _decode_density(data)
         elif marker == APP1 and data.startswith(EXIF):
@@ -49,26 +54,6 @@ def read(source: Source) -> Metadata:
         texts=tuple(comments),
         density=jfif or resource_density(resources),
     )
-
-
-def _read_segments(source: Source) -> Iterator[tuple[int, bytes]]:
-    """Yield marker and data of each segment before the pixels, up to where they are damaged."""
-    at = 2
-    while at + 4 <= len(source):
-        if source[at] != 0xFF:
-            return
-        marker = source[at + 1]
-        if marker == 0xFF:  # a byte to fill up
-            at += 1
-            continue
-        if marker == START_OF_SCAN:
-            return
-        (size,) = struct.unpack_from(">H", source, at + 2)
-        if size < 2 or at + 2 + size > len(source):
-            return
-        if marker >= APP0:
-            yield marker, bytes(source[at + 4 : at + 2 + size])
-        at += 2 + size
 
 
 def _decode_density(jfif: bytes) -> Density | None:
@@ -135,25 +120,25 @@ def encode_density(density: Density | None) -> bytes:
 
 def _encode_segments(metadata: Metadata) -> bytes:
     """Encode metadata as segments: EXIF, XMP, IPTC, comments."""
-    segments = b""
+    encoded = b""
     if metadata.exif:
-        segments += _segment(APP1, EXIF + b"\0" + metadata.exif)
+        encoded += _segment(APP1, EXIF + b"\0" + metadata.exif)
     if metadata.xmp:
         xmp, extended = split_xmp(metadata.xmp, MAX_XMP_BYTES)
-        segments += _segment(APP1, XMP + xmp)
+        encoded += _segment(APP1, XMP + xmp)
         digest = xmp.partition(b'HasExtendedXMP="')[2][:32]
         step = SEGMENT_BYTES - len(EXTENDED_XMP) - 40
         for place in range(0, len(extended), step):
             head = EXTENDED_XMP + digest + struct.pack(">LL", len(extended), place)
-            segments += _segment(APP1, head + extended[place : place + step])
+            encoded += _segment(APP1, head + extended[place : place + step])
     if metadata.iptc:
         resource = encode_resource(metadata.iptc)
         step = SEGMENT_BYTES - len(PHOTOSHOP)
         for place in range(0, len(resource), step):
-            segments += _segment(APP13, PHOTOSHOP + resource[place : place + step])
+            encoded += _segment(APP13, PHOTOSHOP + resource[place : place + step])
     for _, text in metadata.texts:
-        segments += _segment(COMMENT, text.encode()[:SEGMENT_BYTES])
-    return segments
+        encoded += _segment(COMMENT, text.encode()[:SEGMENT_BYTES])
+    return encoded
 
 
 def _segment(marker: int, data: bytes) -> bytes:

@@ -11,12 +11,12 @@ from typing import Any
 
 from PIL import Image
 
+from caesr.files.boxes import boxes
 from caesr.files.directories import Source
 from caesr.files.picture import Metadata, PictureError
 from zoo.messages import Message
 
 PLUGIN = "pillow_jxl"
-MAX_BOXES = 10_000
 
 
 def read(source: Source) -> Metadata:
@@ -24,17 +24,8 @@ def read(source: Source) -> Metadata:
     exif: bytes | None = None
     xmp: bytes | None = None
     compressed: set[bytes] = set()
-    at = 0
-    for _ in range(MAX_BOXES):
-        if source[:2] == b"\xff\x0a" or at + 8 > len(source):  # a codestream without boxes
-            break
-        size, kind = struct.unpack_from(">L4s", source, at)
-        start = at + 8
-        if size == 1 and at + 16 <= len(source):
-            size, start = struct.unpack_from(">Q", source, at + 8)[0], at + 16
-        stop = at + size if size else len(source)
-        if stop < start or stop > len(source):
-            break
+    is_bare = source[:2] == b"\xff\x0a"  # a codestream without boxes
+    for kind, start, stop in () if is_bare else boxes(source):
         if kind == b"Exif" and stop - start > 4:
             (offset,) = struct.unpack_from(">L", source, start)
             starts_at_once = source[start : start + 4] in (b"II*\0", b"MM\0*")  # as Pillow's plugin writes it
@@ -43,7 +34,6 @@ def read(source: Source) -> Metadata:
             xmp = xmp or bytes(source[start:stop])
         elif kind == b"brob":
             compressed.add(bytes(source[start : start + 4]))
-        at = stop
     lost = [name for kind, name in ((b"Exif", "EXIF"), (b"xml ", "XMP")) if kind in compressed]
     notes = [Message("Its {kind} is compressed, which is not read, and is left out.", kind=name) for name in lost]
     return Metadata(exif, xmp, notes=tuple(notes))

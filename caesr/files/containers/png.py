@@ -3,13 +3,12 @@
 import re
 import struct
 import zlib
-from collections.abc import Iterator
 
 from caesr.files.containers.jpeg import decode_text
 from caesr.files.directories import Source
 from caesr.files.iptc import IPTC_RESOURCE, encode_resource, find_resource
 from caesr.files.picture import Density, Metadata
-from caesr.files.row_writer import png_chunk
+from caesr.files.png_chunks import SIGNATURE, chunks, png_chunk
 
 MAX_TEXT_BYTES = 16_000_000  # of one text, decompressed
 MAX_TEXTS_BYTES = 64_000_000  # of all
@@ -24,7 +23,9 @@ def read(source: Source) -> Metadata:
     exif: bytes | None = None
     density: Density | None = None
     texts, profiles, bytes_left = [], {}, MAX_TEXTS_BYTES
-    for kind, start, stop in _read_chunks(source):
+    for kind, start, stop in chunks(source):
+        if stop + 4 > len(source):  # cut short
+            break
         if kind == b"eXIf":
             exif = bytes(source[start:stop])
         elif kind == b"pHYs" and stop - start == 9:
@@ -60,17 +61,6 @@ def _is_copy(keyword: str, exif: bytes | None, xmp: bytes | None) -> bool:
     if not colon:
         return False
     return bool((exif and prefix == "exif") or (xmp and f"xmlns:{prefix}=".encode() in xmp))
-
-
-def _read_chunks(source: Source) -> Iterator[tuple[bytes, int, int]]:
-    """Yield kind, start and stop of the data of each chunk, up to where they are damaged."""
-    at = 8
-    while at + 12 <= len(source):
-        (size,) = struct.unpack_from(">L", source, at)
-        if at + 12 + size > len(source):
-            return
-        yield bytes(source[at + 4 : at + 8]), at + 8, at + 8 + size
-        at += 12 + size
 
 
 def _decode_density(data: bytes) -> Density | None:
@@ -127,8 +117,8 @@ def edit_beginning(data: bytes, metadata: Metadata) -> bytes | None:
 
     libvips's own chunk of density, which it writes even where there is none to say, is left out.
     """
-    at = 8
-    kept = data[:8]
+    at = len(SIGNATURE)
+    kept = data[:at]
     while at + 12 <= len(data):
         (size,) = struct.unpack_from(">L", data, at)
         kind, stop = data[at + 4 : at + 8], at + 12 + size
@@ -143,23 +133,23 @@ def edit_beginning(data: bytes, metadata: Metadata) -> bytes | None:
 
 def _encode_chunks(metadata: Metadata) -> bytes:
     """Encode metadata as chunks."""
-    chunks, density = b"", metadata.density
+    encoded, density = b"", metadata.density
     if density:
         unit = 1 if density.is_ratio else INCH
         x, y = (min(max(round(number / unit), 1), 2**31 - 1) for number in (density.x, density.y))
-        chunks += png_chunk(b"pHYs", struct.pack(">LLB", x, y, not density.is_ratio))
+        encoded += png_chunk(b"pHYs", struct.pack(">LLB", x, y, not density.is_ratio))
     if metadata.exif:
-        chunks += png_chunk(b"eXIf", metadata.exif)
+        encoded += png_chunk(b"eXIf", metadata.exif)
     if metadata.xmp:
-        chunks += png_chunk(b"iTXt", XMP_KEYWORD.encode() + bytes(5) + metadata.xmp)
+        encoded += png_chunk(b"iTXt", XMP_KEYWORD.encode() + bytes(5) + metadata.xmp)
     if metadata.iptc:
         resource = encode_resource(metadata.iptc)
         digits = "\n".join(re.findall(".{1,72}", resource.hex()))
         text = f"\niptc\n{len(resource):8d}\n{digits}\n"
-        chunks += png_chunk(b"zTXt", f"{RAW_PROFILE}iptc".encode() + bytes(2) + zlib.compress(text.encode()))
+        encoded += png_chunk(b"zTXt", f"{RAW_PROFILE}iptc".encode() + bytes(2) + zlib.compress(text.encode()))
     for keyword, text in metadata.texts:
-        chunks += _encode_text(keyword, text)
-    return chunks
+        encoded += _encode_text(keyword, text)
+    return encoded
 
 
 def _encode_text(keyword: str, text: str) -> bytes:

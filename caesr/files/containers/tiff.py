@@ -26,7 +26,7 @@ from caesr.files.maker_notes import move_note
 from caesr.files.picture import Metadata
 from zoo.messages import Message
 
-NEW_SUBFILE_TYPE, XMP, IPTC, PHOTOSHOP, PROFILE = 254, 700, 33723, 34377, 34675
+NEW_SUBFILE_TYPE, XMP, IPTC, PHOTOSHOP = 254, 700, 33723, 34377
 BLOCKS = {XMP, IPTC, PHOTOSHOP}
 RESOLUTION = {X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT}
 # Tags of a first directory that say how its pixels are stored, in baseline TIFF, its extensions, DNG and ImageJ.
