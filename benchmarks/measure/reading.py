@@ -22,7 +22,7 @@ from PIL import Image
 from benchmarks import ROOT, results
 from benchmarks.costs import peak_bytes
 from benchmarks.pictures import CAT
-from caesr.files.decoder_memory import decoder_memory
+from caesr.files.decoders.memory import decoder_memory
 from caesr.files.read import open_image, read_picture
 
 SIDE = 2400  # pixels; as many in a picture of few rows

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from caesr.files.jpeg_quality import jpeg_quality
+from caesr.files.decoders.jpeg_quality import jpeg_quality
 from caesr.files.read import open_picture
 from caesr.imaging.arrays import to_rgb8
 from caesr.imaging.artefacts import blockiness, luma, noise

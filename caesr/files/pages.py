@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from caesr.files import apng, parts
-from caesr.files.colour import interpret
-from caesr.files.containers import webp
-from caesr.files.decode import explain_damage, open_file
-from caesr.files.metadata import read_metadata
+from caesr.files.colour.interpret import interpret
+from caesr.files.decoders import apng, parts
+from caesr.files.decoders.decode import explain_damage, open_file
+from caesr.files.metadata.containers import webp
+from caesr.files.metadata.transfer import read_metadata
 from caesr.files.picture import AnyPath, Picture, PictureError, Timing, damaged
 from caesr.files.read import (
     PAGED,

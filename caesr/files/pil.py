@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
-from caesr.files.colour import interpret
-from caesr.files.containers.tiff import STRUCTURE
-from caesr.files.exif import encode_block, read_block
-from caesr.files.metadata import fitting_profile, prepare_metadata
+from caesr.files.colour.interpret import interpret
+from caesr.files.metadata.containers.tiff import STRUCTURE
+from caesr.files.metadata.exif import encode_block, read_block
+from caesr.files.metadata.transfer import fitting_profile, prepare_metadata
 from caesr.files.picture import Metadata, PictureError
 from caesr.files.vips import pyvips
 from zoo.messages import Message

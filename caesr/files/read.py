@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from caesr.files import parts, pillow_decoder
-from caesr.files.colour import Interpreted, interpret
-from caesr.files.containers import tiff
-from caesr.files.decode import PILLOW_FORMATS, open_file
-from caesr.files.decoder_memory import decoder_memory
+from caesr.files.colour.interpret import Interpreted, interpret
+from caesr.files.decoders import parts
+from caesr.files.decoders import pillow as pillow_decoder
+from caesr.files.decoders.decode import PILLOW_FORMATS, open_file
+from caesr.files.decoders.memory import decoder_memory
+from caesr.files.decoders.row_decoder import RowDecoder
 from caesr.files.formats import SIGNATURE_BYTES, recognise, refusal
 from caesr.files.lazy import LazyPixels
-from caesr.files.metadata import profile_name, read_metadata
+from caesr.files.metadata.containers import tiff
+from caesr.files.metadata.transfer import profile_name, read_metadata
 from caesr.files.picture import MODES, AnyPath, ImageInfo, Picture, PictureError
-from caesr.files.row_decoder import RowDecoder
 from caesr.files.vips import field_of
 from zoo.messages import Message
 

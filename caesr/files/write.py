@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from caesr.files.atomic import atomic_write
-from caesr.files.containers import avif, gif, jpeg, jxl, png, tiff, webp
+from caesr.files.colour.icc import grey_as_rgb
 from caesr.files.edited_target import save_edited
-from caesr.files.icc import grey_as_rgb
-from caesr.files.metadata import fitting_profile, is_srgb, prepare_metadata
+from caesr.files.metadata.containers import avif, gif, jpeg, jxl, png, tiff, webp
+from caesr.files.metadata.transfer import fitting_profile, is_srgb, prepare_metadata
 from caesr.files.picture import AnyPath, Metadata, Picture, PictureError, Timing
 from caesr.files.row_writer import RowWriter
 from caesr.files.vips import pyvips

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
-from caesr.files.apng import ApngJoiner
 from caesr.files.atomic import atomic_write, scratch_file
-from caesr.files.containers.tiff_pages import TiffJoiner
+from caesr.files.decoders.apng import ApngJoiner
+from caesr.files.metadata.containers.tiff_pages import TiffJoiner
 from caesr.files.pages import Pages
 from caesr.files.picture import Picture, PictureError
 from caesr.files.row_writer import RowWriter

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from caesr.files import store
-from caesr.files.archive import is_zip
 from caesr.files.names import legal_path
+from caesr.files.zips.archive import is_zip
 from caesr.jobs.inputs import Source, absolute, input_name, input_problem, is_file, list_sources
 from caesr.jobs.manifest import Manifest, recorded_results, records_of
 from caesr.jobs.naming import result_names, without_results

@@ -12,10 +12,10 @@ from itertools import groupby
 from pathlib import Path
 
 from caesr.files import store
-from caesr.files.archive import ArchiveError, is_zip, unpack
 from caesr.files.listed import ListedPicture
 from caesr.files.names import first_free, numbered
 from caesr.files.store import StoreError
+from caesr.files.zips.archive import ArchiveError, is_zip, unpack
 from zoo.messages import Message, message_of
 
 MAX_PICTURES = 1_000_000  # of a zip that people unpack on a machine of their own

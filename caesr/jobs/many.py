@@ -8,10 +8,10 @@ from pathlib import Path
 
 from caesr.engine.upscaler import Upscaler
 from caesr.files import store
-from caesr.files.archive import is_zip
 from caesr.files.atomic import remove_abandoned
 from caesr.files.listed import ListedPicture
 from caesr.files.store import StoreError
+from caesr.files.zips.archive import is_zip
 from caesr.jobs.batch import Batch, run_batch, weights_digest
 from caesr.jobs.inputs import expand_patterns, input_problem, is_file
 from caesr.jobs.naming import result_names, without_results

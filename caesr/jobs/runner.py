@@ -15,7 +15,7 @@ from caesr.engine.progress import Progress, Steps
 from caesr.engine.upscaler import Upscaler
 from caesr.files import store
 from caesr.files.lazy import LazyPixels
-from caesr.files.metadata import lost_metadata
+from caesr.files.metadata.transfer import lost_metadata
 from caesr.files.pages import name_page, open_pages
 from caesr.files.picture import Picture, PictureError
 from caesr.files.write_pages import format_of_pages, lost_colours, pages_writer

@@ -22,7 +22,7 @@ LARGE_PIXELS = 3e6  # of a picture from which ×2 is suggested
 VERY_LARGE_PIXELS = 50e6  # of a result, before which the page asks
 FORMAT_NAMES = {"jpg": "JPEG", "png": "PNG", "webp": "WebP", "tif": "TIFF", "gif": "GIF", "heic": "HEIC",
                 "avif": "AVIF", "jxl": "JPEG XL", "bmp": "BMP"}  # fmt: skip
-# Bytes per pixel and channel of results at quality 95, about; measured on the examples.
+# Guesses of the bytes per pixel and channel of results at quality 95, for the size that is foretold.
 BYTES_PER_SAMPLE = {"png": 0.48, "tif": 0.48, "jpg": 0.12, "webp": 0.07, "avif": 0.06, "jxl": 0.08, "gif": 0.25}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from caesr.files.metadata import lost_metadata
+from caesr.files.metadata.transfer import lost_metadata
 from caesr.files.picture import ImageInfo, Picture
 from caesr.files.read import open_picture
 from caesr.files.write import picture_writer

@@ -14,9 +14,9 @@ import gradio as gr
 
 from caesr.engine.auto_model import FAITHFUL, RESTORING
 from caesr.engine.progress import Steps
-from caesr.files import archive
 from caesr.files.listed import ListedPicture, reason_to_skip
 from caesr.files.picture import PictureError
+from caesr.files.zips import archive
 from caesr.jobs.batch import Batch
 from caesr.jobs.manifest import MANIFEST
 from caesr.jobs.report import REPORT, Job, Status, report_text, some

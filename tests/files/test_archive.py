@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caesr.files.archive import ArchiveError, pack, read_member, unpack
-from caesr.files.zip_names import decode_names
+from caesr.files.zips.archive import ArchiveError, pack, read_member, unpack
+from caesr.files.zips.encodings import decode_names
 from zoo.messages import Message
 
 UTF8 = 0x800

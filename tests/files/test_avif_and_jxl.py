@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from caesr.files.containers import jxl
-from caesr.files.metadata import lost_metadata
+from caesr.files.metadata.containers import jxl
+from caesr.files.metadata.transfer import lost_metadata
 from caesr.files.picture import Picture, PictureError
 from caesr.files.read import inspect, read_picture
 from caesr.files.write import picture_writer, write_picture

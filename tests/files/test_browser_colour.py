@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page
 
-from caesr.files.icc import BT709
+from caesr.files.colour.icc import BT709
 from caesr.files.read import read_picture
 from caesr.files.write import write_picture
 from tests.colour_files import ADOBE, P3, SRGB_CHUNK, chrm, cicp, gama, iccp, make_avif, make_bmp

@@ -9,7 +9,7 @@ import pytest
 import pyvips
 from PIL import Image, ImageCms
 
-from caesr.files.icc import BT709
+from caesr.files.colour.icc import BT709
 from caesr.files.picture import Picture, PictureError
 from caesr.files.read import inspect, read_picture
 from caesr.files.write import write_picture

@@ -8,7 +8,7 @@ import pyvips
 
 from benchmarks import results
 from benchmarks.measure import reading
-from caesr.files.decoder_memory import decoder_memory
+from caesr.files.decoders.memory import decoder_memory
 from caesr.files.picture import PictureError
 from caesr.files.read import BYTES_PER_PIXEL, open_image, read_picture
 

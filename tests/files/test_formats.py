@@ -10,10 +10,10 @@ import pytest
 import pyvips
 from PIL import Image
 
-from caesr.files.decoder_memory import decoder_memory
+from caesr.files.decoders.heif import read_heif
+from caesr.files.decoders.jxl import read_jxl
+from caesr.files.decoders.memory import decoder_memory
 from caesr.files.formats import recognise
-from caesr.files.heif import read_heif
-from caesr.files.jxl import read_jxl
 from caesr.files.picture import PictureError
 from caesr.files.read import inspect, open_image, open_picture, read_picture
 from tests.conftest import ROOT

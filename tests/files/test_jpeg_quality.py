@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from caesr.files.jpeg_quality import jpeg_quality
+from caesr.files.decoders.jpeg_quality import jpeg_quality
 from tests.pictures import noise
 
 

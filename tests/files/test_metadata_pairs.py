@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from caesr.files.metadata import lost_metadata
+from caesr.files.metadata.transfer import lost_metadata
 from caesr.files.picture import Picture
 from caesr.files.read import read_picture
 from caesr.files.write import write_picture

@@ -12,7 +12,7 @@ import pytest
 import pyvips
 from PIL import Image
 
-from caesr.files.containers import tiff
+from caesr.files.metadata.containers import tiff
 from caesr.files.picture import Metadata, Picture, PictureError
 from caesr.files.read import inspect, read_picture
 from caesr.files.write import write_picture

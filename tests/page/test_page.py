@@ -48,8 +48,9 @@ def choose_kind(page: Page, name: str) -> None:
 
 
 def natural_sizes(page: Page) -> list[list[int]]:
-    """Return the sizes of the two pictures in the viewer."""
+    """Return the sizes of the two pictures in the viewer, once both are loaded."""
     images = "#viewer .before, #viewer .after"
+    page.wait_for_function("all => [...document.querySelectorAll(all)].every(image => image.complete)", arg=images)
     return page.eval_on_selector_all(images, "all => all.map(i => [i.naturalWidth, i.naturalHeight])")
 
 

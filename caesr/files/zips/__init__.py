@@ -1,0 +1,1 @@
+"""Zip files: their directory, names and members, read from strangers."""
