@@ -113,3 +113,19 @@ def check_message(error: pytest.ExceptionInfo[PictureError], name: str) -> None:
     assert "\n" not in message
     assert "vips" not in message.lower()
     assert 30 < len(message) < 250
+
+
+def around(image: np.ndarray, size: tuple[int, int], scale: float, reach: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and the greatest input values at most `reach` pixels from each pixel of a result of this size.
+
+    Args:
+        image: (H, W) or (H, W, C).
+    """
+    padded = np.pad(image, [(reach, reach)] * 2 + [(0, 0)] * (image.ndim - 2), mode="edge")
+    blocks = np.lib.stride_tricks.sliding_window_view(padded, (2 * reach + 1,) * 2, axis=(0, 1))
+    rows, columns = (
+        np.minimum(((np.arange(count) + 0.5) / scale).astype(int), length - 1)
+        for count, length in zip(size, image.shape[:2], strict=True)
+    )
+    nearest = blocks[rows][:, columns]
+    return nearest.min(axis=(-2, -1)), nearest.max(axis=(-2, -1))

@@ -1,4 +1,7 @@
-"""Limits of what a network may make of a picture: the values of the 3 x 3 input pixels around a pixel of the result."""
+"""Limits of what a network may make of a picture: the values of the input pixels around a pixel of the result.
+
+A network sharpens an edge and overshoots beside it. Resamplers of video players limit that likewise ("anti-ringing").
+"""
 
 from collections.abc import Callable
 
@@ -7,37 +10,45 @@ from torch import Tensor
 
 from caesr.imaging.resize import Range, Window
 
+REACH = 2  # pixels of the input to either side that limit a pixel of the result
+OVERSHOOT = 0.125  # of the contrast around a pixel
+LEVEL = 0.4 / 255  # what is flat may differ by this: a gradient need not show the levels of a file of 8 bits
+
 
 def limit_to_surroundings(y: Tensor, x: Tensor, source: Window, output: Window, scale: float) -> None:
-    """Clamp a window of the result between the least and the greatest input value around each pixel, in place.
+    """Clamp a window of the result between the least and the greatest of the 3 x 3 input values around, in place.
 
-    A network sharpens an edge and overshoots beside it: half transparent becomes opaque there. Within these limits an
-    edge may be as steep as ever, and what is flat stays exactly that.
+    Half transparent becomes opaque beside an edge that overshoots. Within these limits an edge may be as steep as ever,
+    and what is flat stays exactly that.
 
     Args:
         y: (C, h', w') in [0, 1], the window `output` of the result.
         x: (C, h, w) in [0, 1], the window `source` of the input: the `surroundings` of `output` along both axes.
         scale: the factor between them.
     """
-    low, high = (_join_around(x, join) for join in (torch.minimum, torch.maximum))
-    y.clamp_(*(_expand(limit, source, output, scale) for limit in (low, high)))
+    low, high = _join_around(x, torch.minimum), _join_around(x, torch.maximum)
+    y.clamp_(_expand(low, source, output, scale), _expand(high, source, output, scale))
 
 
-def keep_black_and_white(y: Tensor, x: Tensor, source: Window, output: Window, scale: float) -> None:
-    """Make a window of the result 0 or 1 where all input values around a pixel are that, in place.
+def limit_overshoot(y: Tensor, x: Tensor, source: Window, output: Window, scale: float) -> None:
+    """Clamp a window of the result near the 5 x 5 input values around, in place.
 
-    A network misses flat black and white by a level or more. The arguments are those of `limit_to_surroundings`.
+    It may go beyond them by `OVERSHOOT` times their contrast, but where the 3 x 3 are all black, or all white, it is
+    exactly that: a network misses flat black and white by a level or more. The arguments are those of
+    `limit_to_surroundings`.
     """
-    for value in (0, 1):
-        is_flat = _join_around(x == value, torch.logical_and)
-        if y.is_cuda or is_flat.any():  # to ask a GPU would wait for it
-            y.masked_fill_(_expand(is_flat, source, output, scale), value)
+    low, high = _join_around(x, torch.minimum), _join_around(x, torch.maximum)
+    is_white, is_black = low == 1, high == 0
+    low, high = _join_around(low, torch.minimum), _join_around(high, torch.maximum)
+    slack = OVERSHOOT * (high - low) + LEVEL
+    low, high = (low - slack).masked_fill_(is_white, 1), (high + slack).masked_fill_(is_black, 0)
+    y.clamp_(_expand(low, source, output, scale), _expand(high, source, output, scale))
 
 
 def surroundings(output: Range, scale: float, length: int) -> Range:
     """Return the range of an axis of the input, of `length` pixels, whose values limit a range of the result."""
     first, last = _nearest(output, scale, length)[[0, -1]].tolist()
-    return max(0, first - 1), min(length, last + 2)
+    return max(0, first - REACH), min(length, last + 1 + REACH)
 
 
 def _nearest(output: Range, scale: float, length: int, device: torch.device | str = "cpu") -> Tensor:

@@ -44,13 +44,15 @@ def test_bicubic_overshoots_at_hard_edges_and_repeated_pixels_do_not():
             assert beyond.max() > 0.07
 
 
-def test_the_overshoot_of_every_checkpoint_is_measured():
-    assert set(zoo.names()) <= results.read("overshoot")["found"].keys()
+def test_the_overshoot_of_every_checkpoint_is_measured_and_not_above_that_of_bicubic():
+    found = results.read("overshoot")["found"]
+    for name in zoo.names():
+        assert found[name]["share"] <= found[f"bicubic ×{name[-1]}"]["share"]
 
 
 @pytest.mark.parametrize("name", zoo.names())
-@pytest.mark.parametrize(("grey", "most"), [(0, 0), (255, 0), (128, 4)])
-def test_flat_black_and_white_stay_exact_and_grey_nearly(name, grey, most):
+@pytest.mark.parametrize(("grey", "most"), [(0, 0), (255, 0), (128, 0)])
+def test_what_is_flat_stays_flat(name, grey, most):
     upscale = checkpoint_upscale(CAEResNet.from_pretrained(name))
     result = upscale(np.full((21, 34, 3), grey, np.uint8))
     assert np.abs(result.astype(int) - grey).max() <= most

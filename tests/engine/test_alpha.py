@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from caesr import Upscaler, load_family
 from caesr.imaging.resize import resize_image
 from tests.conftest import small
-from tests.pictures import noise
+from tests.pictures import around, noise
 
 NETWORKS = [small(scale) for scale in (2, 3, 4)]
 
@@ -16,18 +16,6 @@ NETWORKS = [small(scale) for scale in (2, 3, 4)]
 def with_alpha(alpha: np.ndarray, channels: int = 3) -> np.ndarray:
     """Return a picture of noise with this alpha (H, W)."""
     return np.dstack([noise(*alpha.shape, channels, dtype=alpha.dtype.type), alpha])
-
-
-def around(alpha: np.ndarray, size: tuple[int, int], scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the least and the greatest of the 3 x 3 values around each pixel of the result."""
-    padded = np.pad(alpha, 1, mode="edge")
-    blocks = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
-    rows, columns = (
-        np.minimum(((np.arange(count) + 0.5) / scale).astype(int), length - 1)
-        for count, length in zip(size, alpha.shape, strict=True)
-    )
-    nearest = blocks[rows][:, columns]
-    return nearest.min(axis=(2, 3)), nearest.max(axis=(2, 3))
 
 
 @settings(max_examples=30, deadline=None)
@@ -51,7 +39,7 @@ def test_no_alpha_leaves_the_values_around_it(height, width, dtype, scale, optio
         alpha = alpha.repeat(height // 3 + 1, axis=0).repeat(width // 3 + 1, axis=1)[:height, :width]
     image = with_alpha(alpha)
     result = Upscaler(NETWORKS, "cpu", tile, **options)(image, scale)[:, :, 3]
-    least, greatest = around(alpha, result.shape, scale)
+    least, greatest = around(alpha, result.shape, scale, reach=1)
     assert (least <= result).all()
     assert (result <= greatest).all()
 

@@ -75,7 +75,7 @@ def test_a_window_reads_little_more_of_the_picture_than_it_shows():
     pipeline = Pipeline(fetch, (10_000, 10_000), [net], 4)
     with torch.inference_mode():
         assert pipeline.compute((20_000, 20_200), (400, 600)).shape == (3, 200, 200)
-    assert read.pop() == ((4999, 5051), (99, 151))  # what limits the result
+    assert read.pop() == ((4998, 5052), (98, 152))  # what limits the result
     assert {columns for _, columns in read} == {(100 - net.halo - (100 - net.halo) % 2, 150 + net.halo)}
     rows_read = [row for rows, _ in read for row in range(*rows)]
     assert rows_read == list(range(rows_read[0], rows_read[-1] + 1))

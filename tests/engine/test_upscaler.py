@@ -18,6 +18,7 @@ from caesr.imaging.resize import resize_image
 from caesr.model.family import load_blend, load_family
 from caesr.options import MIN_TILE, UpscaleOptions
 from tests.conftest import small
+from tests.pictures import around
 
 SIDE = st.integers(1, 150)
 NETWORKS = {
@@ -316,13 +317,17 @@ def test_an_ensemble_is_the_mean_over_eight_symmetries_tiled_or_whole(height, wi
     plane = torch.rand(3, height, width, generator=torch.Generator().manual_seed(height * width))
     image = (plane.permute(1, 2, 0) * 255).byte().numpy()
     tiled = Upscaler(net, "cpu", tile=tile, ensemble=True)(image, 2)
-    plain, expected = Upscaler(net, "cpu", tile=1024), np.zeros((2 * height, 2 * width, 3))
+    plain, results = Upscaler(net, "cpu", tile=1024), []
     for flip in (False, True):
         for quarters in range(4):
             turned = np.rot90(image[:, ::-1] if flip else image, quarters)
             back = np.rot90(plain(np.ascontiguousarray(turned), 2), -quarters).astype(float)
-            expected += (back[:, ::-1] if flip else back) / 8
-    assert np.abs(tiled - expected).max() <= 1.5  # eight results were rounded to bytes above
+            results.append(back[:, ::-1] if flip else back)
+    least, greatest = around(image.astype(float), (2 * height, 2 * width), 2, reach=2)
+    slack = (greatest - least) / 8 - 1
+    is_free = ((results > least - slack) & (results < greatest + slack)).all(axis=0)  # none of the eight was limited
+    assert is_free.mean() > 0.5
+    assert np.abs(tiled - np.mean(results, axis=0))[is_free].max() <= 1.5  # each was rounded to bytes
 
 
 def test_an_ensemble_counts_its_tiles_and_can_be_cancelled_between_them(photograph):
