@@ -1,6 +1,9 @@
 # The page in a container, on a CPU or a GPU: docs/hosting.md.
 FROM python:3.12-slim
 
+# torch compiles networks for a GPU with a C compiler, once enough pictures have come.
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
+
 RUN useradd --create-home --uid 1000 caesr
 WORKDIR /home/caesr/app
 

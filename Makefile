@@ -30,15 +30,15 @@ bench: .venv/bench
 	$(BIN)/python -m pip install --quiet -r requirements.txt -c constraints.txt
 	touch $@
 
+# spandrel asks for torchvision, which none of the networks used here needs
 .venv/dev: .venv/page pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[page,mcp,dev]' -c constraints.txt
+	$(BIN)/python -m pip install --quiet --no-deps 'spandrel>=0.4.2,<0.5' -c constraints.txt
 	sh tests/install_chromium.sh
 	touch $@
 
-# spandrel asks for torchvision, which none of the networks measured here uses
 .venv/bench: .venv/dev
 	$(BIN)/python -m pip install --quiet --editable '.[page,mcp,dev,bench]' -c constraints.txt
-	$(BIN)/python -m pip install --quiet --no-deps 'spandrel>=0.4.2,<0.5' -c constraints.txt
 	touch $@
 
 .PHONY: demo test bench

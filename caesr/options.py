@@ -11,15 +11,16 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import PurePath
 from typing import Any
 
-from zoo.messages import Message
+from zoo.messages import Message, did_you_mean
 
 MIN_SCALE, MAX_SCALE = 1.0, 8.0
 MIN_TILE = 32  # low-res pixels
-PRECISIONS = ("auto", "float32", "bfloat16")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 FORMATS = ("png", "jpg", "webp", "tif", "avif", "jxl")  # not gif, which is limited to 256 colours
 METADATA = ("no location", "all", "none")
 PAGES = ("first", "all")
 AUTO = "auto"
+SAME = "same"  # the picture's own format
 
 
 class OptionError(ValueError):
@@ -39,6 +40,8 @@ class Option:
     choices: tuple[str, ...] = ()
     unoffered: tuple[str, ...] = ()  # further choices, which programs make
     flags: Mapping[str, str] = field(default_factory=dict)  # choice -> flag of the command line that stands for it
+    short: str = ""  # a flag of one letter
+    unit: str = ""  # may stand before or after a number: x4, 4x
     exclusive: str = ""  # of the options with the same word here, one at most is given
     allows_auto: bool = False  # "auto" is a value, and 0 means it
     changes_pixels: bool = True  # False: the result is the same whatever is chosen
@@ -53,7 +56,7 @@ class Option:
     def help(self) -> str:
         """The words, and what can be chosen."""
         if self.choices:
-            return f"{self.words}: {', '.join(self.choices)}"
+            return f"{self.words}; choose from {', '.join(self.choices)}"
         if self.most < math.inf:
             return f"{self.words}, {self.least:g} to {self.most:g}"
         return self.words
@@ -61,19 +64,21 @@ class Option:
     def parse(self, value: Any) -> Any:
         """Return a value as the option's kind: from a form, a call or the command line.
 
-        None, an empty text and, where 0 is out of bounds, 0 mean the default of an option that has none.
+        None and an empty text mean the default, and so does 0 where it is out of bounds and there is no default.
 
         Raises:
             OptionError: the value is of another kind or out of bounds.
         """
-        if self.allows_auto and value in (None, 0, "", "0", AUTO):
+        if self.allows_auto and value in (0, "0", AUTO):
             return AUTO
-        if self.default is None and (value in (None, "") or (value == 0 and self.least > 0)):
-            return None
+        if value is None or value == "" or (self.default is None and value == 0 and self.least > 0):
+            return self.default
         if self.kind is bool:
             return bool(value)
         if self.kind is str:
             return self._parse_choice(value)
+        if self.unit and isinstance(value, str):
+            value = value.lower().replace("×", "x").removeprefix(self.unit).removesuffix(self.unit)
         try:
             number = float(value)
         except (TypeError, ValueError, OverflowError):
@@ -87,8 +92,9 @@ class Option:
         """Return a text that is one of the choices, if there are any."""
         if not isinstance(value, str) or (self.choices and value not in self.choices + self.unoffered):
             choices = ", ".join(self.choices) or "a text"
-            raise OptionError(Message("{option}={value}: choose from {choices}.", option=self.name, value=repr(value),
-                                      choices=choices))  # fmt: skip
+            raise OptionError(Message("{option}={value}: choose from {choices}.{hint}", option=self.name,
+                                      value=repr(value), choices=choices,
+                                      hint=did_you_mean(str(value), self.choices)))  # fmt: skip
         return value
 
     def _out_of_bounds(self, value: Any) -> Message:
@@ -159,8 +165,12 @@ class UpscaleOptions(Options):
         OptionError: a value is of another kind or out of bounds, or two contradict each other.
     """
 
-    model: str = option("lite", "a family, a checkpoint, a folder or owner/repo[@revision]")
-    scale: float = option(4.0, "how many times wider and higher", least=MIN_SCALE, most=MAX_SCALE, exclusive="size")
+    model: str = option(
+        AUTO, "auto (by what each picture is), a family, a checkpoint, a folder or owner/repo[@revision]", short="-m"
+    )
+    scale: float = option(
+        4.0, "how many times wider and higher", least=MIN_SCALE, most=MAX_SCALE, exclusive="size", short="-s", unit="x"
+    )
     tile: int | str = option(
         AUTO, "side of a tile in input pixels; the result is the same", int, least=MIN_TILE, allows_auto=True,
         changes_pixels=False,
@@ -178,8 +188,9 @@ class UpscaleOptions(Options):
         False, "upscale the colours under transparent pixels as they are: textures carry data there"
     )
     precision: str = option(
-        AUTO, "of the features; auto: bfloat16 where it is faster", choices=PRECISIONS, on_page=False
-    )
+        AUTO, "of the features; auto: float16 on a GPU, bfloat16 on a CPU where it is faster", choices=PRECISIONS,
+        on_page=False,
+    )  # fmt: skip
     device: str = option(AUTO, "auto, cpu, cuda or mps", changes_pixels=False, on_page=False)
 
     def __post_init__(self) -> None:
@@ -190,7 +201,7 @@ class UpscaleOptions(Options):
         if given:
             object.__setattr__(self, "scale", type(self).scale)  # it counts for nothing
         if self.texture is not None:
-            if self.model not in ("lite", "texture"):  # lite: nothing was chosen
+            if self.model not in (AUTO, "texture"):
                 raise OptionError(
                     Message("texture={texture} blends base and texture; leave model={model} out, or choose texture.",
                             texture=f"{self.texture:g}", model=self.model)
@@ -248,8 +259,10 @@ class OutputOptions(Options):
         OptionError: a value is of another kind or out of bounds.
     """
 
-    format: str | None = option(None, "of the result; by default what OUT's name says, else png", str, choices=FORMATS,
-                                unoffered=("gif",))  # fmt: skip
+    format: str = option(
+        SAME, "of the result; same is the picture's own, or what the name of the result says", choices=(SAME, *FORMATS),
+        unoffered=("gif",), short="-f",
+    )  # fmt: skip
     quality: int = option(95, "of jpg, webp, avif and jxl", least=1, most=100)
     metadata: str = option(
         "no location", "what is kept of EXIF, XMP, IPTC, comments and density", choices=METADATA,
@@ -260,11 +273,6 @@ class OutputOptions(Options):
         "first", "which of a TIFF's pages or an animation's frames; all: into a file of the same kind", choices=PAGES
     )
     keep_date: bool = option(False, "give the result's file the date of the picture's", on_page=False)
-
-    @property
-    def suffix(self) -> str:
-        """The ending of a result's name, without the dot."""
-        return self.format or "png"
 
 
 def command_line(source: str, target: str, upscale: UpscaleOptions, output: OutputOptions) -> str:
@@ -291,4 +299,4 @@ def python_lines(source: str, target: str, upscale: UpscaleOptions, output: Outp
 
 def fingerprint(upscale: UpscaleOptions, output: OutputOptions) -> dict[str, Any]:
     """Return all options that decide what a result's file looks like."""
-    return upscale.fingerprint() | output.fingerprint() | {"format": output.suffix}
+    return upscale.fingerprint() | output.fingerprint()

@@ -30,9 +30,19 @@ def server(tmp_path_factory) -> Iterator[str]:
 @pytest.fixture
 def browser(session_browser: Browser) -> Iterator[Browser]:
     """Yield Chromium without a window; the pages that a test opens are closed, so that they do not go on working."""
+    before = set(session_browser.contexts)
     yield session_browser
     for context in session_browser.contexts:
-        context.close()
+        if context not in before:
+            context.close()
+
+
+@pytest.fixture(scope="module")
+def english(session_browser: Browser, server: str) -> Iterator[Page]:
+    """Open the page in English once for the tests of a module, each of which sets what it needs."""
+    page = visit(session_browser, server, locale="en")
+    yield page
+    page.context.close()
 
 
 @pytest.fixture(scope="session")
@@ -78,8 +88,17 @@ def drop(page: Page, file: Path, into: str = "#picture") -> None:
     if into != "#picture":
         page.set_input_files(f"{into} input[type=file]", file)
         return
+    remove_picture(page)
     page.set_input_files("#picture input[type=file]", file)
     expect(page.locator("#facts, #problem").filter(has_text=file.name).first).to_be_visible(timeout=READY)
+
+
+def remove_picture(page: Page) -> None:
+    """Remove the picture if there is one, and wait until nothing is said of it any more."""
+    if page.locator("#picture .remove").is_visible():
+        page.click("#picture .remove")
+    expect(page.locator("#facts p, #problem p, #status [data-result]")).to_have_count(0, timeout=READY)
+    expect(page.locator("#run")).to_be_disabled(timeout=READY)
 
 
 def upscale(page: Page, size: str) -> None:
@@ -96,15 +115,34 @@ def choose_model(page: Page, name: str) -> None:
     page.click(f"#model label:has-text('{name}')")
 
 
-def choose_format(page: Page, name: str) -> None:
-    """Choose the format of the result, and wait until the download offers it."""
-    page.click("#format input")
+def choose_scale(page: Page, scale: int) -> None:
+    """Choose a scale by its button."""
+    page.click(f"#scales label:has-text('×{scale}')")
+    expect(page.locator("#scale input[type=number]")).to_have_value(str(scale))
+
+
+def choose_format(page: Page, name: str, component: str = "#format") -> None:
+    """Choose the format of the result."""
+    page.click(f"{component} input")
     page.get_by_role("option", name=name, exact=True).click()
+    expect(page.locator(f"{component} input")).to_have_value(name)
 
 
 def turn_to(page: Page, tab: str) -> None:
     """Open a tab."""
     page.get_by_role("tab").nth(TABS.index(tab)).click()
+
+
+def wait_until_loaded(page: Page, images: str) -> list[list[int]]:
+    """Wait until images are loaded; returns their sizes in pixels."""
+    page.wait_for_function(
+        """all => {
+          const images = [...document.querySelectorAll(all)];
+          return images.length && images.every(image => image.complete && image.naturalWidth);
+        }""",
+        arg=images,
+    )
+    return page.eval_on_selector_all(images, "all => all.map(i => [i.naturalWidth, i.naturalHeight])")
 
 
 def unfold(page: Page, accordion: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -111,7 +112,7 @@ def test_format_quality_and_metadata_are_kept(tmp_path):
         (["--model", "esrgan"], "There is: lite"),
         (["--device", "toaster"], "device='toaster' is not known. Here there is: "),
         (["-o", "out.bmp"], "out.bmp: a .bmp is not written; choose .png"),
-        (["--scale", 9], "argument --scale: scale=9: choose from 1 to 8."),
+        (["--scale", 9], "argument -s/--scale: scale=9: choose from 1 to 8."),
         (["--tile", 4], "argument --tile: tile=4: give 'auto' or a whole number from 32 up."),
         (["--tile", "large"], "argument --tile: tile=large: give 'auto' or a whole number from 32 up."),
         (["--width", "wide"], "argument --width: width=wide: give a whole number from 1 up."),
@@ -119,9 +120,13 @@ def test_format_quality_and_metadata_are_kept(tmp_path):
         (["--quality", 0], "argument --quality: quality=0: choose from 1 to 100."),
         (["--texture", 120], "argument --texture: texture=120: choose from 0 to 100."),
         (["--model", "photo", "--texture", 20], "texture=20 blends base and texture; leave model=photo out"),
-        (["--format", "gif"], "argument --format: invalid choice: 'gif'"),
+        (["--format", "gif"], "argument -f/--format: format='gif': choose from same, png, jpg"),
         (["--keep-location", "--drop-metadata"], "not allowed with"),
         (["--colour"], "unrecognized arguments: --colour"),
+        (["--metdata", "x"], "unrecognized arguments: --metdata x. Did you mean --drop-metadata?"),
+        (["--sclae=3"], "unrecognized arguments: --sclae=3. Did you mean --scale?"),
+        (["-f", "jpgg"], "Did you mean jpg?"),
+        (["-m", "phtoo"], "There is no family, checkpoint or folder 'phtoo'. Did you mean photo?"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, capsys, arguments, why):
@@ -133,14 +138,15 @@ def test_what_cannot_be_done_is_one_sentence_and_leaves_nothing(tmp_path, monkey
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ([], "the following arguments are required: upscale | batch | compare | evaluate | train"),
+        ([], "name a picture (caesr photo.jpg) or a command"),
+        (["comapre", CAT], "there is no command comapre, and no such file. Did you mean compare?"),
         (["upscale"], "the following arguments are required: IN"),
         (["upscale", CAT, CAT, "-o", "out.png"], "out.png is the name of one picture, and there may be more"),
         (["upscale", CAT.parent, "-o", "out.png"], "out.png is the name of one picture, and there may be more"),
         (["upscale", "gone.jpg", "-o", "out.png"], "gone.jpg: there is no such file."),
         (["batch", CAT, "out", "--retry", -1], "argument --retry: -1: give a whole number from 0 up"),
         (["batch", CAT, "out", "--engine", "dask"], "argument --engine: invalid choice: 'dask'"),
-        (["compare", CAT, "-o", "s.png", "--scale", -2], "argument --scale: scale=-2: choose from 1 to 8."),
+        (["compare", CAT, "-o", "s.png", "--scale", -2], "argument -s/--scale: scale=-2: choose from 1 to 8."),
         (["compare", CAT, "-o", "s.jpg"], "s.jpg: the sheet is a PNG; choose an OUT that ends in .png."),
         (["compare", CAT, "-o", CAT / "s.png"], "cat.png: File exists."),
         (["evaluate", "--model", "lite", "--data", "."], "lite is a family; name one of its checkpoints:"),
@@ -180,13 +186,17 @@ def test_the_help_of_a_verb_lists_every_option_with_its_bounds(capsys):
         main(["--help"])
     said = capsys.readouterr().out
     assert all(verb in said for verb in VERBS)
+    assert "caesr photo.jpg   " in said
+    for entry in map(zoo.info, zoo.names()):
+        assert re.search(rf"^  {entry.family} +{re.escape(entry.purpose)}$", said, re.MULTILINE)
+    assert re.search(r"^  auto +\S", said, re.MULTILINE)
     with pytest.raises(SystemExit, match="0"):
         main(["upscale", "--help"])
     said = " ".join(capsys.readouterr().out.split())
     for row in [*option_table(UpscaleOptions), *option_table(OutputOptions)]:
         for flag in row.flags.values() or [row.flag]:
             assert f" {flag}" in said
-    assert "--scale N how many times wider and higher, 1 to 8 (default: 4)" in said
+    assert "-s N, --scale N how many times wider and higher, 1 to 8 (default: 4)" in said
     assert "--resume" not in said
 
 

@@ -99,7 +99,7 @@ def are_compatible(values: dict) -> bool:
     sizes = [values[name] for name in ("width", "height", "long_side", "megapixels")]
     if sum(size is not None for size in sizes) > 1:
         return False
-    return values["texture"] is None or values["model"] in ("lite", "texture")
+    return values["texture"] is None or values["model"] in ("auto", "texture")
 
 
 def every_value(table: type[Options]) -> dict[str, st.SearchStrategy]:
@@ -140,7 +140,8 @@ def test_a_choice_is_one_of_those_that_there_are(table, row):
         ({"tile": 4}, "tile=4: give 'auto' or a whole number from 32 up."),
         ({"width": -3}, "width=-3: give a whole number from 1 up."),
         ({"megapixels": "many"}, "megapixels=many: give a number from 1e-06 up."),
-        ({"precision": "int8"}, "precision='int8': choose from auto, float32, bfloat16."),
+        ({"precision": "int8"}, "precision='int8': choose from auto, float32, bfloat16, float16."),
+        ({"scale": "4y"}, "scale=4y: choose from 1 to 8."),
         ({"width": 9, "long_side": 9}, "Give one size only: width or long_side."),
         (
             {"model": "photo", "texture": 30},
@@ -247,8 +248,16 @@ def test_a_fingerprint_survives_a_manifest(upscale, output):
     assert set(whole) == {row.name for _, row in ROWS} - {"tile", "device"}
 
 
-def test_a_format_that_is_left_out_is_png():
-    assert fingerprint(UpscaleOptions(), OutputOptions()) == fingerprint(UpscaleOptions(), OutputOptions("png"))
+def test_a_mistyped_choice_is_answered_with_the_nearest():
+    with pytest.raises(OptionError, match=r"choose from same, png, jpg.*\. Did you mean webp\?$"):
+        OutputOptions("wepb")
+
+
+@pytest.mark.parametrize("text", ["3", "x3", "3x", "X3", "×3", "3.0x"])
+def test_a_scale_may_be_said_as_people_say_it(text):
+    assert UpscaleOptions(scale=text).scale == 3
+    with pytest.raises(OptionError, match=r"^width="):  # no other number may
+        UpscaleOptions(width=f"x{text}")
 
 
 def test_the_copied_command_and_the_copied_python_make_the_same_file(tmp_path):

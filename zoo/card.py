@@ -32,7 +32,7 @@ On the command line, and on the page, where it is called *{family}*:
 
     python -m caesr upscale photo.jpg --model {name} --scale {scale}
     python app.py
-{download}
+{download}{elsewhere}
 ## Measured
 
 Means over the pictures of each set, reduced {scale} times by MATLAB's bicubic; PSNR and SSIM on Y (BT.601) with a
@@ -55,6 +55,18 @@ consistency is the PSNR of the result, reduced again, against the input. The inp
 
 Text and faces of a few pixels cannot be recovered. The test sets were never trained on.
 """
+
+ELSEWHERE = """
+## In other programs
+
+`model.onnx` is the complete picture as one graph, from `pixel_values`, any height and width in [0, 1], to
+`reconstruction`. chaiNNer, darktable and ONNX Runtime load it; `zoo export {name}` writes it, in float16 too.
+Its SHA-256 is `{sha256}`.
+
+ComfyUI and spandrel load `model.safetensors` where CAESR is installed: docs/integrations.md.
+"""
+
+EXAMPLE = "example.png"  # the picture that the Hub's widget shows
 
 CLEAN = (
     "It was trained on clean pictures reduced by bicubic. JPEG artefacts, noise and blur are kept and may be sharpened."
@@ -90,6 +102,7 @@ def render(entry: Entry, facts: dict) -> str:
         front=render_front_matter(entry),
         family=entry.family.capitalize(),
         download=f"\nOnly the files:\n\n    hf download {entry.repo_id} {' '.join(FILES)}\n" if entry.repo_id else "",
+        elsewhere=ELSEWHERE.format(name=entry.name, sha256=entry.onnx_sha256) if entry.onnx_sha256 else "",
         figures=render_table(entry),
         trained=describe_training(entry, facts),
         limits=LIMITS.get(entry.family, CLEAN),
@@ -133,6 +146,7 @@ def render_front_matter(entry: Entry) -> str:
         library_name="caesr",
         pipeline_tag="image-to-image",
         tags=["super-resolution", "image-upscaling", "convolutional-autoencoder"],
+        widget=[{"src": EXAMPLE, "example_title": "A cat, 226 × 150 pixels"}],
         base_model=owner + entry.base_model if entry.base_model else None,
         metrics=list(dict.fromkeys(result.metric_type for result in results)) or None,
         model_name=entry.name if results else None,

@@ -48,6 +48,8 @@ class Entry:
     parameters: int
     size: int  # of model.safetensors, in bytes
     sha256: dict[str, str]  # of config.json and model.safetensors
+    onnx_sha256: str = ""  # of model.onnx, which is published beside them and written by `zoo export`
+    onnx_size: int = 0  # of model.onnx, in bytes
     licence: str = "Apache-2.0"
     base_model: str = ""  # the checkpoint it was trained from
     repo_id: str = ""  # on the Hub, once published

@@ -20,6 +20,7 @@ from zoo.checkpoint_files import CONFIG, FILES, WEIGHTS, read_config, sha256
 from zoo.messages import Message
 
 MAX_FILE_BYTES = 1 << 30  # no CAE-ResNet comes near
+HUB = "https://huggingface.co"
 TIMEOUT_SECONDS = 4.0  # in which the Hub has to answer
 RETRY_SECONDS = 30.0  # for which a Hub that did not answer is left alone: a family has several members
 CALLER: Any = {"library_name": "caesr", "library_version": __version__}  # sent with every request
@@ -185,7 +186,7 @@ def progress_bar(progress: Progress | None) -> Any:
 
 def endpoint() -> str:
     """Return the Hub's address: HF_ENDPOINT as it is now; huggingface_hub reads it only once, when it is imported."""
-    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or "https://huggingface.co"
+    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUB
 
 
 def explain(error: Exception, source: Source, file: str) -> Message:

@@ -13,7 +13,7 @@ from zoo import catalogue
 from zoo.catalogue import Entry, ZooError
 from zoo.checkpoint_files import sha256
 from zoo.client import Progress, Source, Unavailable, download, download_within, find_cached
-from zoo.messages import Message
+from zoo.messages import Message, did_you_mean
 
 FALLBACK_SECONDS = 8.0  # after which the shipped copy is used while the download goes on
 REPOSITORY = re.compile(r"(?P<repo_id>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>\w[\w./-]*))?")
@@ -78,10 +78,10 @@ def fetch_family(name: str) -> list[Path]:
     members = catalogue.members(name)
     if not members and "/" not in name and not Path(name).is_dir() and name not in catalogue.names():
         families = dict.fromkeys(entry.family for entry in catalogue.read().values())
-        known = ", ".join([*families, *catalogue.names()])
-        raise ZooError(
-            Message("There is no family, checkpoint or folder {name!r}. There is: {names}.", name=name, names=known)
-        )
+        known = [*families, *catalogue.names()]
+        hint = did_you_mean(name, known)
+        message = "There is no family, checkpoint or folder {name!r}.{hint} There is: {names}."
+        raise ZooError(Message(message, name=name, hint=hint, names=", ".join(known)))
     return [fetch(member) for member in members or [name]]
 
 

@@ -1,5 +1,7 @@
 """Error messages that keep their template and parameters, so that the page can translate them."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 
@@ -27,3 +29,10 @@ class Message(str):
 def message_of(error: BaseException) -> str:
     """Return an error's message: the `Message` that it was raised with, else its text."""
     return error.args[0] if error.args and isinstance(error.args[0], Message) else str(error)
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """Return a sentence that names the choice that is most like a word, after a space; "" if none is."""
+    for nearest in get_close_matches(word.lower(), list(choices), n=1):
+        return Message(" Did you mean {nearest}?", nearest=nearest)
+    return ""

@@ -11,29 +11,32 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from zoo import __version__, card, client, hub, space
+from zoo import __version__, card, client, export, hub, space
 from zoo.catalogue import Entry, ZooError
 from zoo.checkpoint_files import FILES
 from zoo.messages import Message
 
-PUBLISHED = ("README.md", "limits.jpg", *FILES)
+SHIPPED = ("README.md", "limits.jpg", *FILES)  # in the checkpoint's folder
+PUBLISHED = (*SHIPPED, export.MODEL, card.EXAMPLE)
 TAG = f"v{__version__}"
 
 log = logging.getLogger("caesr.zoo")
 
 
 def publish(entry: Entry, namespace: str, *, private: bool = False) -> Entry:
-    """Upload a checkpoint and its card; if nothing has changed, nothing is committed.
+    """Upload a checkpoint, its card and its ONNX file; if nothing has changed, nothing is committed.
 
     Returns:
-        The entry with its repository and the commit, for the catalogue.
+        The entry with its repository, the commit and the hash of the ONNX file, for the catalogue.
     Raises:
-        ZooError: the folder is damaged, there is no token, or the Hub refuses.
+        ZooError: the folder is damaged, onnx is not installed, there is no token, or the Hub refuses.
     """
     folder = hub.shipped_folder(entry)
     entry = replace(entry, repo_id=f"{namespace}/{entry.name}")
     with TemporaryDirectory() as copy:
         shutil.copytree(folder, copy, dirs_exist_ok=True)
+        shutil.copy(space.ROOT / "examples" / "cat.png", Path(copy) / card.EXAMPLE)
+        entry = export.describe_onnx(entry, folder, Path(copy) / export.MODEL)
         card.write(entry, Path(copy))  # in a copy: it names a repository that does not exist if the upload fails
         commit = upload(Path(copy), entry.repo_id, private=private, only=PUBLISHED, tag=TAG)
     card.write(entry, folder)

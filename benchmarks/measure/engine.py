@@ -2,9 +2,10 @@
 
     python -m benchmarks.measure.engine [NAME ...] [--device cuda] [--side 4096]
 
-NAME is a checkpoint, or a recipe whose network is then built with random weights; each is measured in float32 and
-bfloat16, from array to array, tiles and bytes included; on the CPU also the network alone, on the whole picture as
-PyTorch has it. Needs torch, numpy, pillow and safetensors only, as a borrowed machine may have no more.
+NAME is a checkpoint, or a recipe whose network is then built with random weights; each is measured in float32 and half
+precision, from array to array, tiles and bytes included; on the CPU also the network alone, on the whole picture as
+PyTorch has it; on a GPU also the time for which the device computes, and how many kernels are launched, by PyTorch's
+profiler. Needs torch, numpy, pillow and safetensors only, as a borrowed machine may have no more.
 
 Writes benchmarks/results/engine.json, or gpu.json for a GPU.
 """
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.profiler import ProfilerActivity, profile
 
 from benchmarks import ROOT, results
 from benchmarks.costs import Call, kmac, medians, time_in_turns
@@ -29,7 +31,10 @@ NAMES = {
 }
 SIZES = {"cpu": (512, 1024), "cuda": (4096, 4096)}  # of the picture, in pixels
 PRODUCTS = {"cpu": 2048, "cuda": 8192}  # rows and columns of the matrices
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+PRECISIONS = {
+    "cpu": {"float32": torch.float32, "bfloat16": torch.bfloat16},
+    "cuda": {"float32": torch.float32, "float16": torch.float16},
+}
 ROUNDS = 5
 
 
@@ -44,7 +49,7 @@ def network(name: str) -> CAEResNet:
 
 def measure(name: str, precision: str, device: str, image: np.ndarray) -> dict[str, Any]:
     """Return time and GFLOP/s of upscaling an image (H, W, 3), beside those of a matrix product of the same type."""
-    model, dtype, size = network(name), PRECISIONS[precision], PRODUCTS[device]
+    model, dtype, size = network(name), PRECISIONS[device][precision], PRODUCTS[device]
     scale, pixels = model.config.scale, image.shape[0] * image.shape[1]
     gflop = 2e-6 * kmac(model, torch.zeros(1, 3, 64, 64)) * pixels
     matrix = torch.rand(size, size, device=device).to(dtype)
@@ -66,8 +71,19 @@ def measure(name: str, precision: str, device: str, image: np.ndarray) -> dict[s
         "ceiling_gflops": round(2e-9 * size**3 / seconds["product"]),
     }
     if device == "cuda":
+        device_seconds, kernels = profile_device(calls["engine"])
+        row |= {"device_ms_per_mp": round(1e3 * device_seconds / megapixels, 3), "kernels": kernels}
         return row | {"device_mb": round(torch.cuda.max_memory_allocated() / 1e6)}
     return row | {"whole_ms_per_mp": round(1e3 * seconds["whole"] / megapixels, 3)}
+
+
+def profile_device(call: Call) -> tuple[float, int]:
+    """Return the seconds for which a GPU computes or copies during a call, and how many kernels and copies that is."""
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
+        call()
+        torch.cuda.synchronize()
+    events = [event for event in profiler.events() if event.device_type.name == "CUDA"]
+    return sum(event.device_time_total for event in events) / 1e6, len(events)
 
 
 def upscale_rows(upscaler: Upscaler, image: np.ndarray, scale: int) -> None:
@@ -94,7 +110,7 @@ def main() -> None:
         about["device"] = torch.cuda.get_device_name()
     height, width = (options.side, options.side) if options.side else SIZES[options.device]
     image, rows = tiled_photograph(height, width), []
-    for precision in PRECISIONS:
+    for precision in PRECISIONS[options.device]:
         for name in options.names or NAMES[options.device]:
             rows.append(measure(name, precision, options.device, image))
             results.show(rows[-1])

@@ -25,6 +25,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "sources": speed.sources,
     "profile": speed.profile,
     "trials": speed.trials,
+    "site": speed.site,
     "sweep-split": partial(decisions.sweep, "split"),
     "sweep-optimiser": partial(decisions.sweep, "optimiser"),
     "sweep-join": partial(decisions.sweep, "join"),

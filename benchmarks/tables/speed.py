@@ -134,3 +134,16 @@ def trials() -> str:
         what = f"{row['megapixels']:.3g} megapixels ×4 by {row['model']} into {row['format']}"
         rows.append([what, f"{row['mebibytes']} MiB at most, {row['seconds']:.0f} s"])
     return table(["what", "takes"], rows, f"{measured(start)} {measured(memory)}")
+
+
+def site() -> str:
+    """Render the page of `zoo site` beside the engine."""
+    found = results.read("site")
+    rows = []
+    for row in found["found"]:
+        what = f"{row['megapixels']:.3g} megapixels ×{row['scale']} by {row['family']}"
+        memory = " / ".join(f"{peak}" for peak in [row["tab_mib"], *row["tab_mib_saving"]])
+        seconds = [f"{row[key]:.3g}" for key in ("page_seconds", "engine_seconds")]
+        rows.append([what, *seconds, memory, row["levels"], f"{100 * row['share_equal']:.4f} %"])
+    head = ["", "browser (s)", "engine, float32 (s)", "tab: PNG / JPEG / WebP (MiB)", "levels apart", "values equal"]
+    return table(head, rows, f"Chromium, WebAssembly. {measured(found)}")

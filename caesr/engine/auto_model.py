@@ -1,14 +1,17 @@
 """Which family of models suits a picture: what its file says of its compression, and what its pixels say."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from caesr.files.decoders.jpeg_quality import jpeg_quality
+from caesr.files.lazy import LazyPixels
 from caesr.files.read import open_picture
 from caesr.imaging.arrays import to_rgb8
 from caesr.imaging.artefacts import blockiness, luma, noise
+from caesr.options import AUTO, UpscaleOptions
 from zoo.messages import Message
 
 RESTORING, FAITHFUL = "photo", "lite"  # families
@@ -28,7 +31,7 @@ class Choice:
 
 
 def choose_model(file: Path) -> Choice:
-    """Choose between the family that restores and the faithful one.
+    """Choose between the family that restores and the faithful one, by a file and its pixels.
 
     Raises:
         PictureError: the file cannot be read.
@@ -37,7 +40,15 @@ def choose_model(file: Path) -> Choice:
     if quality is not None and quality <= MAX_QUALITY:
         reason = Message("JPEG artefacts found (quality about {quality}): using Photo.", quality=quality)
         return Choice(RESTORING, reason)
-    pixels = open_picture(file).pixels
+    return choose_by_pixels(open_picture(file).pixels)
+
+
+def choose_by_pixels(pixels: np.ndarray | LazyPixels) -> Choice:
+    """Choose as `choose_model` where there is no file that says how it was compressed.
+
+    Args:
+        pixels: (H, W, C) uint8 or uint16.
+    """
     part = to_rgb8(pixels[: min(PART, pixels.shape[0]), : min(PART, pixels.shape[1])])
     blocks, grain = measure_artefacts(torch.from_numpy(part).permute(2, 0, 1)[None] / 255)
     if blocks >= MIN_BLOCKINESS:
@@ -45,6 +56,23 @@ def choose_model(file: Path) -> Choice:
     if grain >= MIN_NOISE:
         return Choice(RESTORING, Message("Noise found: using Photo."))
     return Choice(FAITHFUL, Message("A clean picture: using Faithful."))
+
+
+def models_for(options: UpscaleOptions) -> tuple[str, ...]:
+    """Return the models of which one upscales a picture: with Auto it depends on the picture."""
+    return (FAITHFUL, RESTORING) if options.model == AUTO else (options.model,)
+
+
+def resolve_model(options: UpscaleOptions, file: Path) -> tuple[UpscaleOptions, tuple[Message, ...]]:
+    """Return options whose model is a real one, and why it is if Auto chose it.
+
+    Raises:
+        PictureError: the file cannot be read.
+    """
+    if options.model != AUTO:
+        return options, ()
+    choice = choose_model(file)
+    return replace(options, model=choice.model), (choice.reason,)
 
 
 def measure_artefacts(part: torch.Tensor) -> tuple[float, float]:

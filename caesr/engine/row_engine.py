@@ -22,7 +22,8 @@ NARROW = 2  # columns, up to which oneDNN's bfloat16 convolution of stride 2 rea
 def with_precision(model: CAEResNet, dtype: torch.dtype) -> CAEResNet:
     """Return a network whose layers compute in `dtype`, except those that see or make the picture itself.
 
-    bfloat16 tells 256 levels between a half and one apart: enough for features, and for what bicubic lacks.
+    bfloat16 tells 128 levels between a half and one apart: enough for features, and for what bicubic lacks. float16
+    tells 1024. Called as a module the network converts between the two where they meet.
     """
     if dtype == torch.float32:
         return model
@@ -32,6 +33,8 @@ def with_precision(model: CAEResNet, dtype: torch.dtype) -> CAEResNet:
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             exact = layer is first or (layer is head and not model.config.global_residual)
             layer.to(torch.float32 if exact else dtype)
+    first.register_forward_hook(lambda _layer, _inputs, features: features.to(dtype))
+    head.register_forward_pre_hook(lambda layer, inputs: (inputs[0].to(layer.weight.dtype),))
     return model
 
 

@@ -3,14 +3,14 @@
 import logging
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from caesr.engine.device import is_out_of_memory
+from caesr.engine.device import is_out_of_memory, release_unused_memory
 from caesr.engine.pipeline import Pipeline
 from caesr.engine.tiles import Range, Window, halve
 from caesr.imaging.arrays import to_array
@@ -28,6 +28,7 @@ class Plane:
 
     pipeline: Pipeline
     channels: slice  # of the picture; a plane of one fills all of them
+    read: Callable[[Range, Range], np.ndarray]  # rows and columns of the plane -> (h, w, C), C = 1 or 3
     template: np.ndarray  # an array with the plane's dtype and number of channels
 
 
@@ -43,16 +44,30 @@ class Tile:
     transfer_done: torch.cuda.Event | None = None
 
 
+Launch = Callable[[Plane, Window], Tile]
+
+
+@torch.inference_mode()
+def compute_rows(plane: Plane, window: Window) -> Tile:
+    """Compute a tile row by row, as a CPU does it."""
+    pipeline = plane.pipeline
+    pipeline.checksums.clear()
+    y = pipeline.compute(*window)
+    checksum = sum(pipeline.checksums, start=y.new_zeros(()))
+    return Tile(plane, window, pipeline.route, to_array(y, None, plane.template), checksum)
+
+
 class TileRunner:
     """Computes the tiles of a picture one after the other.
 
     Args:
+        launch: starts computing a tile.
         float32_models: by native scale, for what lower precision cannot hold.
         tiles_ahead: how many tiles are launched before the first of them is collected.
     """
 
-    def __init__(self, float32_models: Mapping[int, CAEResNet], tiles_ahead: int = 0):
-        self.float32_models, self.tiles_ahead = float32_models, tiles_ahead
+    def __init__(self, launch: Launch, float32_models: Mapping[int, CAEResNet], tiles_ahead: int = 0):
+        self.launch, self.float32_models, self.tiles_ahead = launch, float32_models, tiles_ahead
         self.max_side = math.inf  # of a window of the result, in pixels; lowered when memory runs out
 
     def run(self, planes: Sequence[Plane], windows: Iterable[Window]) -> Iterator[Tile]:
@@ -70,20 +85,25 @@ class TileRunner:
         while launched:
             yield self._collect(launched.popleft())
 
-    @torch.inference_mode()
     def _launch(self, plane: Plane, window: Window) -> Tile:
-        """Start computing a tile; a GPU goes on with it after this returns."""
-        pipeline = plane.pipeline
-        pipeline.checksums.clear()
-        y = self._compute(pipeline, *window)
-        pixels = to_array(y, None, plane.template, wait=False)
-        checksum = sum(pipeline.checksums, start=y.new_zeros(()))
-        if not y.is_cuda:
-            return Tile(plane, window, pipeline.route, pixels, checksum)
-        on_host = torch.empty_like(checksum, device="cpu", pin_memory=True).copy_(checksum, non_blocking=True)
-        transfer_done = torch.cuda.Event()
-        transfer_done.record(torch.cuda.current_stream(y.device))
-        return Tile(plane, window, pipeline.route, pixels, on_host, transfer_done)
+        """Start computing a tile; in halves if memory runs out, and from then on."""
+        pipeline, (height, width) = plane.pipeline, (stop - start for start, stop in window)
+        if max(height, width) <= self.max_side:
+            try:
+                return self.launch(plane, window)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or max(height, width) <= MIN_TILE:
+                    raise
+            # Out of the except block: there the error still holds what the tile took.
+            self.max_side = max(height, width) // 2
+            pipeline.set_route(pipeline.route, pipeline.cache_bytes / 2)
+            release_unused_memory()
+            log.warning("Memory ran out: tiles are halved to %d pixels of the result.", self.max_side)
+        axis = 0 if height >= width else 1
+        rows, columns = window
+        windows = [(half, columns) for half in halve(rows)] if axis == 0 else [(rows, half) for half in halve(columns)]
+        halves = [self._collect(self._launch(plane, half)).pixels for half in windows]
+        return Tile(plane, window, pipeline.route, np.concatenate(halves, axis), torch.zeros(()))
 
     def _collect(self, tile: Tile) -> Tile:
         """Wait for a tile; after an overflow compute it, and those launched since, again in float32."""
@@ -103,23 +123,5 @@ class TileRunner:
             raise CheckpointError(
                 Message("The network makes no numbers of this picture: its weights are broken. Fetch it anew.")
             )
-        log.warning("bfloat16 does not hold what the network makes: it goes on in float32.")
+        log.warning("Half precision does not hold what the network makes: it goes on in float32.")
         pipeline.set_route(route, pipeline.cache_bytes)
-
-    def _compute(self, pipeline: Pipeline, rows: Range, columns: Range) -> Tensor:
-        """Compute a window of a result; in halves if memory runs out, and from then on."""
-        height, width = rows[1] - rows[0], columns[1] - columns[0]
-        if max(height, width) <= self.max_side:
-            try:
-                return pipeline.compute(rows, columns)
-            except RuntimeError as error:
-                if not is_out_of_memory(error) or max(height, width) <= MIN_TILE:
-                    raise
-                self.max_side = max(height, width) // 2
-                pipeline.set_route(pipeline.route, pipeline.cache_bytes / 2)
-                log.warning("Memory ran out: tiles are halved to %d pixels of the result.", self.max_side)
-        if height >= width:
-            halves = [self._compute(pipeline, half, columns) for half in halve(rows)]
-        else:
-            halves = [self._compute(pipeline, rows, half) for half in halve(columns)]
-        return torch.cat(halves, dim=1 if height >= width else 2)

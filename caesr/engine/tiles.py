@@ -3,6 +3,8 @@
 A range is a pair start, stop of pixels along one axis; stop is not part of it.
 """
 
+from collections.abc import Iterable
+
 from zoo.messages import Message
 
 Range = tuple[int, int]
@@ -42,6 +44,12 @@ def add_halo(output: Range, length: int, scale: int, halo: int, stride: int) -> 
 def add_margin(pixels: Range, margin: int, length: int) -> Range:
     """Return a range with a margin on both sides, clipped to the axis."""
     return max(0, pixels[0] - margin), min(length, pixels[1] + margin)
+
+
+def join_ranges(ranges: Iterable[Range]) -> Range:
+    """Return the smallest range that holds all of these."""
+    starts, stops = zip(*ranges, strict=True)
+    return min(starts), max(stops)
 
 
 def scale_range(pixels: Range, scale: float, length: int, out_length: int) -> Range:

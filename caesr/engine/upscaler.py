@@ -1,7 +1,7 @@
 """Upscaler: the one entry to upscale a picture of any size. Page, API, command line and evaluation all use it."""
 
-import math
 from collections.abc import Callable, Generator, Sequence
+from copy import deepcopy
 from typing import TypeVar
 
 import numpy as np
@@ -10,18 +10,19 @@ from PIL import Image
 from torch import Tensor
 
 from caesr.engine.device import choose_device, choose_precision
-from caesr.engine.pipeline import Pipeline, feature_bytes
-from caesr.engine.plan import band_cache_bytes, check_memory, choose_passes, plan_tile_size
+from caesr.engine.pipeline import Pipeline
+from caesr.engine.plan import Planner, check_memory
 from caesr.engine.progress import Progress, ProgressTimer
 from caesr.engine.row_engine import with_precision
-from caesr.engine.tile_runner import Plane, TileRunner
-from caesr.engine.tiles import Range, Size, Window, cut_axis, scale_range
+from caesr.engine.tile_engine import QUANTUM, TileEngine
+from caesr.engine.tile_runner import Plane, TileRunner, compute_rows
+from caesr.engine.tiles import Range
 from caesr.files.lazy import LazyPixels
 from caesr.imaging.alpha import fill_transparent, known_alpha, restore_hidden
 from caesr.imaging.arrays import check_array, cut_strips, is_grey, to_tensors
 from caesr.model.caeresnet import CAEResNet
 from caesr.model.family import load_blend, load_family
-from caesr.options import MIN_TILE, UpscaleOptions
+from caesr.options import AUTO, MIN_TILE, UpscaleOptions
 from zoo.messages import Message
 
 Picture = TypeVar("Picture", np.ndarray, Image.Image)
@@ -33,11 +34,11 @@ class Upscaler:
     Args:
         model: a network, or a sequence of them with different `scale`, all with three channels in and out.
         device: "auto" (CUDA, else MPS, else CPU) or a torch device.
-        tile: side of a tile in low-res pixels, or "auto" (`choose_tile`).
+        tile: side of a tile in low-res pixels, or "auto" (`caesr.engine.plan.choose_tile`).
         ensemble: average over the picture's eight symmetries: eight times the work (Timofte et al., CVPR 2016,
             section 3.7).
         true_to_input: correct the result until it gives the input when it is reduced again.
-        precision: "float32", "bfloat16", or "auto": the latter where the device computes it faster.
+        precision: "float32", "bfloat16", "float16", or "auto" (`choose_precision`).
         keep_hidden_colours: upscale the colours of fully transparent pixels as they are: textures carry data there. By
             default they are filled with those of the visible pixels around them.
     Raises:
@@ -65,13 +66,14 @@ class Upscaler:
         self.tile, self.symmetries, self.true_to_input = tile, 8 if ensemble else 1, true_to_input
         self.keep_hidden_colours = keep_hidden_colours
         self.requested_precision, self.precision = precision, choose_precision(precision, self.device)
-        self.tiles_ahead = 1 if self.device.type == "cuda" else 0  # computed by the device while one is collected
+        self.tile_engine = None if self.device.type == "cpu" else TileEngine(self.device)  # None: row by row
+        self.tiles_ahead = 2 if self.device.type == "cuda" else 0  # one computed, one copied while one is written
         self.models: dict[int, CAEResNet] = {}  # by native scale
         self.inference_models: dict[int, CAEResNet] = {}  # the same in `precision`
         for m in sorted(models, key=lambda m: m.config.scale):
-            m = m.eval().to(self.device)
-            m = m.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
+            m = move(m, self.device)
             self.models[m.config.scale], self.inference_models[m.config.scale] = m, with_precision(m, self.precision)
+        self.planner = Planner(self.inference_models, self.device, self.precision, tile, is_turned=ensemble)
 
     @classmethod
     def from_options(
@@ -84,8 +86,11 @@ class Upscaler:
             device: instead of the options'.
         Raises:
             ZooError, CheckpointError: as `load_family`.
-            ValueError: the device is not available.
+            ValueError: the device is not available; or the model is "auto", which is one only for a picture
+                (`caesr.engine.auto_model`).
         """
+        if models is None and options.model == AUTO:
+            raise ValueError(Message("model=auto is chosen for a file: name a family, or upscale the file itself."))
         if models is None:
             models = load_family(options.model) if options.texture is None else load_blend(options.texture / 100)
         choices = options.tile, options.ensemble, options.true_to_input, options.precision, options.keep_hidden_colours
@@ -118,19 +123,17 @@ class Upscaler:
         self.route(scale)  # checks the scale before memory is asked for
         height, width = round(image.shape[0] * scale), round(image.shape[1] * scale)
         check_memory((height, width), image[0, 0].nbytes)
-        result, done = np.empty((height, width, *image.shape[2:]), image.dtype), 0
-
-        def write(strip: np.ndarray) -> None:
-            nonlocal done
-            result[done : done + len(strip)] = strip
-            done += len(strip)
-
-        for _ in self.upscale_rows(image, scale, write):
+        result = np.empty((height, width, *image.shape[2:]), image.dtype)
+        for _ in self._upscale(image, scale, lambda strip: None, np.atleast_3d(result)):
             pass
         return result
 
     def upscale_rows(
-        self, image: np.ndarray | LazyPixels, scale: float, write: Callable[[np.ndarray], None]
+        self,
+        image: np.ndarray | LazyPixels,
+        scale: float,
+        write: Callable[[np.ndarray], None],
+        part: Range | None = None,
     ) -> Generator[Progress]:
         """Upscale an image without holding the whole result; yield after every tile.
 
@@ -141,8 +144,24 @@ class Upscaler:
             scale: as for `__call__`.
             write: receives the result in strips of rows from the top down, each an array of its own, before the
                 progress of its last tile is yielded.
+            part: of the image: only the result of these rows is made. They start at a multiple of the network's stride.
         Raises:
             ValueError: as `__call__`; also if memory does not hold a strip.
+        """
+        return self._upscale(image, scale, write, part=part)
+
+    def _upscale(
+        self,
+        image: np.ndarray | LazyPixels,
+        scale: float,
+        write: Callable[[np.ndarray], None],
+        result: np.ndarray | None = None,
+        part: Range | None = None,
+    ) -> Generator[Progress]:
+        """Upscale an image as `upscale_rows` does.
+
+        Args:
+            result: (H', W', C), of which the strips are parts then.
         """
         check_array(image)
         channels, is_flat = (*image.shape, 1)[2], image.ndim == 2
@@ -151,24 +170,29 @@ class Upscaler:
         elif self.symmetries > 1 or channels in (2, 4):
             image = image[:, :]  # all of it is needed at once: turned, or to look for transparent pixels
         height, width = image.shape[:2]
-        windows, out_size = self.windows(height, width, scale), (round(height * scale), round(width * scale))
+        windows = self.planner.windows(height, width, scale, part)
+        out_size = round(height * scale), round(width * scale)
         strip_height = max(rows[1] - rows[0] for ((rows, _), *_) in windows)
         check_memory((strip_height, out_size[1]), 3 * image.dtype.itemsize * channels)
         with_alpha = image if isinstance(image, np.ndarray) and channels in (2, 4) else None
         alpha = None if with_alpha is None else known_alpha(with_alpha, out_size)
         planes = self._planes(image, scale, alpha is not None)
+        spare_rows = 2 * QUANTUM if self.tile_engine else 0  # that a static tile reads above those it needs
         timer = ProgressTimer(sum(map(len, windows)) * len(planes))
-        tiles = TileRunner(self.models, self.tiles_ahead).run(planes, [window for row in windows for window in row])
+        launch = self.tile_engine.launch if self.tile_engine else compute_rows
+        runner = TileRunner(launch, self.models, self.tiles_ahead)
+        tiles = runner.run(planes, [window for row in windows for window in row])
         for row in windows:
             start, stop = row[0][0]
             if isinstance(image, LazyPixels):  # which has one plane
-                image.discard_before(planes[0].pipeline.first_row_needed(start))
-            strip = np.empty((stop - start, out_size[1], channels), image.dtype)
+                image.discard_before(planes[0].pipeline.first_row_needed(start) - spare_rows)
+            strip_shape = stop - start, out_size[1], channels
+            strip = np.empty(strip_shape, image.dtype) if result is None else result[start:stop]
             if alpha is not None:
                 strip[:, :, -1:] = alpha[start:stop]
             for left in reversed(range(len(row) * len(planes))):
                 tile = next(tiles)
-                strip[:, slice(*tile.window[1]), tile.plane.channels] = tile.pixels
+                copy_tile(strip[:, slice(*tile.window[1]), tile.plane.channels], tile.pixels)
                 if left == 0:
                     if with_alpha is not None and out_size == (height, width):
                         restore_hidden(strip, with_alpha[start:stop])
@@ -196,57 +220,40 @@ class Upscaler:
     ) -> Plane:
         """Return a plane of every `step`th channel of pixels (H, W, C), which become `channels` of the result."""
 
-        def fetch(rows: Range, columns: Range) -> Tensor:
-            return to_tensors(pixels[slice(*rows), slice(*columns)][:, :, ::step], self.device)[0]
+        def read(rows: Range, columns: Range) -> np.ndarray:
+            return pixels[slice(*rows), slice(*columns)][:, :, ::step]
 
-        size, route, cache = (pixels.shape[0], pixels.shape[1]), self.route(scale), band_cache_bytes(self.device)
-        pipeline = Pipeline(fetch, size, route, scale, self.symmetries, self.true_to_input, cache, overshoots)
-        return Plane(pipeline, channels, template=np.empty((1, 1, -(-pixels.shape[2] // step)), pixels.dtype))
+        def fetch(rows: Range, columns: Range) -> Tensor:
+            return to_tensors(read(rows, columns), self.device)[0]
+
+        size, cache, by_rows = (pixels.shape[0], pixels.shape[1]), self.planner.cache_bytes, self.tile_engine is None
+        choices = self.symmetries, self.true_to_input, cache, overshoots, by_rows
+        pipeline = Pipeline(fetch, size, self.route(scale), scale, *choices)
+        return Plane(pipeline, channels, read, template=np.empty((1, 1, -(-pixels.shape[2] // step)), pixels.dtype))
 
     def route(self, scale: float) -> list[CAEResNet]:
-        """Return the network of each pass: one if its native scale reaches `scale`, else two that do together.
-
-        Raises:
-            ValueError: the scale is out of bounds, or beyond what two passes of these networks reach.
-        """
-        return [self.inference_models[native] for native in choose_passes(self.models, scale)]
-
-    def windows(self, height: int, width: int, scale: float) -> list[list[Window]]:
-        """Return the tiles of a picture of this size as windows of the result: rows of them, from the top down."""
-        sides, stride = self._tile_size(width, scale), self.route(scale)[0].stride
-        rows, columns = (
-            [scale_range(pixels, scale, length, round(length * scale)) for pixels in cut_axis(length, side, stride)]
-            for length, side in zip((height, width), sides, strict=True)
-        )
-        return [[(row, column) for column in columns if column[0] < column[1]] for row in rows if row[0] < row[1]]
+        """Return the network of each pass, as `Planner.route` does."""
+        return self.planner.route(scale)
 
     def count_tiles(self, height: int, width: int, scale: float) -> int:
         """Return how many tiles a picture of this size takes at this scale."""
-        return sum(map(len, self.windows(height, width, scale)))
+        return self.planner.count_tiles(height, width, scale)
 
-    def estimate_memory(self, height: int, width: int, scale: float, pixel_bytes: int) -> float:
-        """Return about how many bytes `upscale_rows` takes: the picture, strips of the result, a tile's features.
 
-        Args:
-            height, width: of the picture.
-            pixel_bytes: of one of its pixels.
-        """
-        route, (tile_height, tile_width) = self.route(scale), self._tile_size(width, scale)
-        rows, columns = min(tile_height, height), min(tile_width, width)
-        strips = 3 * rows * width * scale**2 * pixel_bytes  # made, waiting, being written
-        tile = 4 * rows * columns * scale**2 * 3 * 4  # in floats: its bands, put together, as a plane, as bytes
-        features, factor = 0.0, 1
-        for model in route:
-            row = (columns + 2 * model.halo) * factor * feature_bytes(model)
-            layers = 2 * sum(model.config.encoder_blocks + model.config.decoder_blocks)
-            features += 2 * layers * row * math.ceil(width / columns)  # two rows before every convolution
-            features += 6 * min(band_cache_bytes(self.device), rows * factor * row)
-            factor *= model.config.scale
-        return height * width * pixel_bytes + strips + tile + features
+def move(model: CAEResNet, device: torch.device) -> CAEResNet:
+    """Return a network on a device, in eval mode; the caller's own stays where and as it is."""
+    if model.training or next(model.parameters()).device.type != device.type:
+        model = deepcopy(model).eval().to(device)
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
 
-    def _tile_size(self, width: int, scale: float) -> Size:
-        """Return a tile's height and width for a picture of this width; a turned picture takes square tiles."""
-        return plan_tile_size(self.route(scale), width, self.tile, self.device, square=self.symmetries > 1)
+
+def copy_tile(place: np.ndarray, pixels: np.ndarray) -> None:
+    """Copy a tile (h, w, C) to its place in a strip, in several threads, as torch copies and numpy does not."""
+    if pixels.dtype.isnative and place.dtype == pixels.dtype:
+        bits = np.int16 if pixels.dtype == np.uint16 else np.uint8
+        torch.from_numpy(place.view(bits)).copy_(torch.from_numpy(pixels.view(bits)))
+    else:
+        place[:] = pixels
 
 
 def _grey_step(image: np.ndarray | LazyPixels) -> int:

@@ -1,24 +1,25 @@
 """RowWriter: rows of pixels are pushed into a libvips saver as they come, so the whole picture is never in memory.
 
-libvips pulls a picture from its source, and we have rows to push. So the rows go into a pipe as an uncompressed PNG,
-which libvips decodes from the top down, while a thread saves the picture at the other end.
+libvips pulls a picture from its source, and we have rows to push. So the rows go into a pipe as an uncompressed TIFF,
+which libvips copies from the top down, while a thread saves the picture at the other end. A PNG would do as well, but
+has sums to make and to check. (TIFF 6.0; BigTIFF for 64-bit offsets.)
 """
 
 import queue
 import struct
 import threading
-import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from caesr.files.png_chunks import SIGNATURE, png_chunk
 from caesr.files.vips import pyvips
 
 QUEUED_STRIPS = 1  # that may wait for the disk
 CHUNK_ROWS = 64
-PNG_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by number of channels (ISO 15948, table 11.1)
+SHORT, LONG, LONG8 = 3, 4, 16  # types of a TIFF's numbers
+NUMBER_CODES = {SHORT: "H", LONG: "I", LONG8: "Q"}
+SEEK_CURRENT, SEEK_END = 1, 2
 
 
 class RowWriter:
@@ -40,8 +41,10 @@ class RowWriter:
         self.error: Exception | None = None
         self.image: Any = None  # what the saver reads
         self.cut_short = False
-        self.png = self._encode_png()
-        self.unread = memoryview(b"")  # of the piece of `png` that was taken last
+        self.header = tiff_header(shape, self.dtype)
+        self.pieces = self._pieces()
+        self.unread = memoryview(b"")  # of the piece that was taken last
+        self.position = self.taken = 0  # where libvips reads, and where `unread` begins, in the TIFF
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> "RowWriter":
@@ -75,7 +78,8 @@ class RowWriter:
         try:
             source = pyvips.SourceCustom()
             source.on_read(self._read)
-            self.image = pyvips.Image.pngload_source(source, access="sequential", fail_on="error", unlimited=True)
+            source.on_seek(self._seek)
+            self.image = pyvips.Image.tiffload_source(source, access="sequential", fail_on="error", unlimited=True)
             if not self.cut_short:
                 self.save(self.image)
             if self.cut_short:
@@ -84,25 +88,37 @@ class RowWriter:
             self.error = error.with_traceback(None)  # its frames would keep the file open, and a full disk full
 
     def _read(self, count: int) -> bytes:
-        """Return at most `count` bytes of the PNG to libvips; none at its end."""
-        while not self.unread:
-            piece = next(self.png, None)
-            if piece is None:
-                return b""
-            self.unread = memoryview(piece)
-        data, self.unread = bytes(self.unread[:count]), self.unread[count:]
+        """Return at most `count` bytes of the TIFF to libvips; none at its end."""
+        if self.position < len(self.header):
+            data = self.header[self.position : self.position + count]
+        else:
+            start = self.position - len(self.header)
+            while start >= self.taken + len(self.unread):
+                self.taken += len(self.unread)
+                piece = next(self.pieces, None)
+                if piece is None:
+                    self.unread = memoryview(b"")
+                    return b""
+                self.unread = piece.data
+            offset = start - self.taken
+            data = bytes(self.unread[offset : offset + count]) if offset >= 0 else b""  # rows do not come twice
+        self.position += len(data)
         return data
 
-    def _encode_png(self) -> Iterator[bytes]:
-        """Encode the rows as a PNG of stored blocks.
+    def _seek(self, offset: int, whence: int) -> int:
+        """Move where libvips reads, and return that."""
+        length = len(self.header) + int(np.prod(self.shape)) * self.dtype.itemsize
+        self.position = offset + {SEEK_CURRENT: self.position, SEEK_END: length}.get(whence, 0)
+        return self.position
 
-        If the rows end too soon, libvips is told to stop and gets black rows until it does: of a picture cut short it
-        would warn, in a log where people look for what is wrong with their own files.
+    def _pieces(self) -> Iterator[np.ndarray]:
+        """Yield the bytes of the rows.
+
+        If they end too soon, libvips is told to stop and gets black rows until it does: of a picture cut short it would
+        warn, in a log where people look for what is wrong with their own files.
         """
         height, width, channels = self.shape
-        header = struct.pack(">IIBBBBB", width, height, 8 * self.dtype.itemsize, PNG_COLOUR_TYPES[channels], 0, 0, 0)
-        yield SIGNATURE + png_chunk(b"IHDR", header)
-        compressor, written = zlib.compressobj(0), 0
+        written = 0
         while written < height:
             strip = None if self.cut_short else self.strips.get()
             if strip is None:
@@ -110,10 +126,41 @@ class RowWriter:
                 if self.image is not None:
                     self.image.set_kill(True)
                 strip = np.zeros((min(CHUNK_ROWS, height - written), width, channels), self.dtype)
-            rows = strip.astype(self.dtype.newbyteorder(">"), copy=False).reshape(len(strip), -1).view(np.uint8)
-            for top in range(0, len(rows), CHUNK_ROWS):
-                part = rows[top : top + CHUNK_ROWS]
-                no_filter = np.zeros((len(part), 1), np.uint8)  # every row begins with the number of its filter
-                yield png_chunk(b"IDAT", compressor.compress(np.hstack((no_filter, part)).tobytes()))
+            yield strip.astype(self.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8)
             written += len(strip)
-        yield png_chunk(b"IDAT", compressor.flush()) + png_chunk(b"IEND", b"")
+
+
+def tiff_header(shape: tuple[int, int, int], dtype: np.dtype) -> bytes:
+    """Return a BigTIFF of this shape (H, W, C) up to its pixels, which follow row by row, little-endian."""
+    height, width, channels = shape
+    rows_in_strip = max(1, min(height, (1 << 16) // (width * channels * dtype.itemsize)))  # of 64 KiB at most
+    count = -(-height // rows_in_strip)
+    row_bytes = width * channels * dtype.itemsize
+    sizes = np.full(count, rows_in_strip * row_bytes, "<u8")
+    sizes[-1] = (height - (count - 1) * rows_in_strip) * row_bytes
+    tags: list[tuple[int, int, np.ndarray | list[int]]] = [
+        (256, LONG, [width]),
+        (257, LONG, [height]),
+        (258, SHORT, [8 * dtype.itemsize] * channels),
+        (259, SHORT, [1]),  # not compressed
+        (262, SHORT, [1 if channels <= 2 else 2]),  # grey, RGB
+        (273, LONG8, sizes),  # where strips begin: filled in below
+        (277, SHORT, [channels]),
+        (278, LONG, [rows_in_strip]),
+        (279, LONG8, sizes),
+        (284, SHORT, [1]),  # channels side by side
+    ]
+    if channels in (2, 4):
+        tags.append((338, SHORT, [2]))  # the last channel is alpha, not multiplied in
+    start = 16  # of the directory
+    outside = start + 8 + 20 * len(tags) + 8  # where numbers are that do not fit into a tag
+    bodies = [struct.pack(f"<{len(values)}{NUMBER_CODES[kind]}", *values) for _, kind, values in tags]
+    pixels = outside + sum(len(body) for body in bodies if len(body) > 8)
+    bodies[5] = (pixels + np.concatenate(([0], np.cumsum(sizes)[:-1]))).astype("<u8").tobytes()
+    directory, extra = b"", b""
+    for (tag, kind, values), body in zip(tags, bodies, strict=True):
+        place = body.ljust(8, b"\0") if len(body) <= 8 else struct.pack("<Q", outside + len(extra))
+        directory += struct.pack("<HHQ", tag, kind, len(values)) + place
+        extra += body if len(body) > 8 else b""
+    head = struct.pack("<2sHHHQQ", b"II", 43, 8, 0, start, len(tags))
+    return head + directory + struct.pack("<Q", 0) + extra

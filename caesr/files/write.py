@@ -22,7 +22,7 @@ from caesr.options import FORMATS, METADATA
 from zoo.messages import Message
 
 MAX_SIDES = {"jpg": 65500, "webp": 16383, "avif": 65535, "gif": 65535}  # pixels; PNG and TIFF hold more
-DEFLATE_LEVEL = 3  # of 9, in PNG and TIFF: at the usual 6 it takes as long as a small network
+DEFLATE_LEVEL = 2  # of 9, in PNG and TIFF: the usual 6 takes three times as long (benchmarks/measure/encoding.py)
 OPTIMISED_PIXELS = 30_000_000  # up to which a JPEG gets its own Huffman codes: it is held in memory for them
 MAX_DELAY = 655_350  # milliseconds of a frame, in a GIF
 CLASSIC_TIFF_BYTES = 4_000_000_000  # of pixels; more need a BigTIFF
@@ -191,7 +191,7 @@ def _save(image: Any, path: Path, format: str, quality: int, metadata: Metadata,
         options = {"Q": quality, "subsample_mode": "off", "optimize_coding": height * width <= OPTIMISED_PIXELS}
         save_edited(image.jpegsave_target, path, partial(jpeg.edit_beginning, metadata=metadata), options)
     elif format == "png":
-        options = {"filter": "paeth", "compression": DEFLATE_LEVEL}
+        options = {"filter": "avg", "compression": DEFLATE_LEVEL}
         save_edited(image.pngsave_target, path, partial(png.edit_beginning, metadata=metadata), options)
     elif format == "webp":
         options = {"lossless": True, "exact": True} if quality == 100 else {"Q": quality, "smart_subsample": True}

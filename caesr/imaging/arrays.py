@@ -73,16 +73,21 @@ def to_tensors(image: np.ndarray, device: torch.device | str = "cpu") -> tuple[T
     Args:
         image: (H, W) or (H, W, C), uint8 or uint16 of this machine's byte order; C = 1 grey, 2 grey and alpha, 3 RGB,
             4 RGBA.
-        device: of the tensors. A GPU gets the bytes and converts them; the copy may still be running on return.
+        device: of the tensors. A GPU gets the bytes and converts them; with CUDA the copy may still be running on
+            return.
     Raises:
         ValueError: any other shape or dtype, or a picture without pixels.
     """
     check_array(image)
     image = image[:, :, None] if image.ndim == 2 else image
-    x = torch.from_numpy(np.require(image, requirements=("C", "W")))
-    if torch.device(device).type == "cuda":
+    x, device = torch.from_numpy(np.require(image, requirements=("C", "W"))), torch.device(device)
+    if device.type == "cuda":
         x = x.pin_memory()
-    x = x.to(device, non_blocking=True).to(torch.float32).div_(np.iinfo(image.dtype).max).permute(2, 0, 1)
+    elif device.type == "mps" and x.dtype == torch.uint16:  # which it does not know
+        x = x.to(torch.int32)
+    # Only CUDA keeps a host's buffer until it is read.
+    x = x.to(device, non_blocking=device.type == "cuda").to(torch.float32)
+    x = x.div_(np.iinfo(image.dtype).max).permute(2, 0, 1)
     colours = 1 if image.shape[2] < 3 else 3
     return x[:colours].expand(3, -1, -1), x[colours:] if image.shape[2] in (2, 4) else None
 
@@ -93,7 +98,7 @@ def to_array(colour: Tensor, alpha: Tensor | None, template: np.ndarray, wait: b
     Args:
         colour, alpha: (3, H, W), and (1, H, W) or None.
         template: an array whose dtype the result gets; if it is grey, or (H, W), so is the result.
-        wait: False: a copy from a GPU may still be running on return; synchronise its stream before reading.
+        wait: False: a copy from CUDA may still be running on return; synchronise its stream before reading.
     """
     is_grey = template.ndim == 2 or template.shape[2] < 3
     channels = (1 if is_grey else 3) + (alpha is not None)
@@ -107,7 +112,8 @@ def to_array(colour: Tensor, alpha: Tensor | None, template: np.ndarray, wait: b
         rows = slice(top, top + STRIP_ROWS)
         x = colour[:, rows].mean(dim=0, keepdim=True) if is_grey else colour[:, rows]
         x = x if alpha is None else torch.cat((x, alpha[:, rows]))
-        out[rows].copy_(x.permute(1, 2, 0).mul(np.iinfo(template.dtype).max).add_(0.5), non_blocking=not wait)
+        values = x.permute(1, 2, 0).mul(np.iinfo(template.dtype).max).add_(0.5)
+        out[rows].copy_(values, non_blocking=colour.is_cuda and not wait)
     return image[:, :, 0] if template.ndim == 2 else image
 
 

@@ -60,12 +60,15 @@ def resize(x: Tensor, scale: float, size: tuple[int, int] | None = None) -> Tens
     """
     size = size or (math.ceil(x.shape[-2] * scale - 1e-9), math.ceil(x.shape[-1] * scale - 1e-9))
     is_bytes = x.dtype == torch.uint8
+    device = x.device
+    if is_bytes and device.type == "mps":  # which has no float64
+        x = x.cpu()
     y = x.double() if is_bytes else x
     for dim in (-2, -1):
         y = resample(y, dim, *taps(y.shape[dim], size[dim], scale))
         if is_bytes:  # halves go up, as in MATLAB; torch rounds them to even
             y = (y + 0.5).floor().clamp(0, 255)
-    return y.to(x.dtype)
+    return y.to(x.dtype).to(device)
 
 
 def resize_image(image: np.ndarray, scale: float, size: tuple[int, int] | None = None) -> np.ndarray:
@@ -94,6 +97,7 @@ class WindowResize:
 
     def __init__(self, size: Range, out_size: Range, scale: float):
         self.taps = [taps(*lengths, scale) for lengths in zip(size, out_size, strict=True)]
+        self.copies: dict[tuple[int, torch.device, torch.dtype], tuple[Tensor, Tensor]] = {}  # of the taps
         lowest = self.taps[0][0].amin(dim=1)
         self.first_needed = lowest.flip(0).cummin(dim=0).values.flip(0)  # input row, by this output row or a later one
 
@@ -107,8 +111,17 @@ class WindowResize:
 
         If `source` is smaller than what `output` depends on, its border is repeated: only for pixels that are cut away.
         """
-        for axis, (index, weight) in enumerate(self.taps):
+        for axis in (0, 1):
+            index, weight = self._taps_for(x, axis)
             (start, stop), wanted = source[axis], slice(*output[axis])
             local = (index[wanted] - start).clamp(0, stop - start - 1)
             x = resample(x, axis - 2, local, weight[wanted])
         return x
+
+    def _taps_for(self, x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+        """Return the taps where a tensor is, copied there once: a copy to a GPU waits for what runs there."""
+        key = axis, x.device, x.dtype
+        if key not in self.copies:
+            index, weight = self.taps[axis]
+            self.copies[key] = index.to(x.device), weight.to(x.dtype).to(x.device)
+        return self.copies[key]

@@ -3,10 +3,10 @@
 import mimetypes
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from caesr.engine.upscaler import Upscaler
 from caesr.files import store
 from caesr.files.atomic import remove_abandoned
 from caesr.files.listed import ListedPicture
@@ -14,13 +14,13 @@ from caesr.files.store import StoreError
 from caesr.files.zips.archive import is_zip
 from caesr.jobs.batch import Batch, run_batch, weights_digest
 from caesr.jobs.inputs import expand_patterns, input_problem, is_file
-from caesr.jobs.naming import result_names, without_results
+from caesr.jobs.naming import result_format, result_names, without_results
 from caesr.jobs.report import Job, Report, Status
-from caesr.jobs.runner import Engine, check_target, local_engine
+from caesr.jobs.runner import Engine, check_target, load_upscalers, local_engine
 from caesr.options import FORMATS, OutputOptions, UpscaleOptions
 from zoo.messages import Message, message_of
 
-Say = Callable[..., None]
+Say = Callable[[str], None]
 
 
 def upscale_many(
@@ -39,7 +39,7 @@ def upscale_many(
         inputs: paths or addresses of pictures, folders with all below them, and zips; or patterns such as *.jpg.
         out: the path or address of a folder; or the name of a file, if the one input is a picture; None: beside each
             input, of a zip in a folder of its name.
-        make_engine: takes the upscaler, both options and `say`.
+        make_engine: takes the upscalers, both options and `say`.
         say: takes a line of what is worth knowing.
     Raises:
         ValueError: `out` cannot be a name, or is that of a file and cannot be; or the size cannot be had.
@@ -48,6 +48,8 @@ def upscale_many(
     inputs = expand_patterns(inputs)
     formats = (*FORMATS, "gif") if output.pages == "all" else FORMATS
     is_single = out is not None and names_a_picture(out, inputs, formats)
+    if out is not None and is_single:
+        output = replace(output, format=result_format(out, output))
     report = Report()
     if out is None:  # else the report in the folder says it
         problems = {name: problem for name in inputs if (problem := input_problem(name))}
@@ -56,10 +58,11 @@ def upscale_many(
         inputs = [name for name in inputs if name not in problems]
         if not inputs:
             return report
-    upscaler = Upscaler.from_options(upscale)
+    upscalers = load_upscalers(upscale)
     if upscale.asks_for_scale:
-        upscaler.route(upscale.scale)  # what cannot be had is said before the first picture is read
-    engine = make_engine(upscaler, upscale, output, say=say)
+        for upscaler in upscalers.values():
+            upscaler.route(upscale.scale)  # what cannot be had is said before the first picture is read
+    engine = make_engine(upscalers, upscale, output, say=say)
     files = [Path(path) for path in inputs if is_file(path) and not is_zip(path)] if out is None or is_single else []
     if files:
         for folder in {Path(out).parent} if out else {file.parent for file in files}:
@@ -68,7 +71,7 @@ def upscale_many(
         upscale_files(targets, engine, overwrite, report, say)
     if is_single and files:
         return report
-    weights = weights_digest(list(upscaler.models.values()))
+    weights = "+".join(weights_digest(list(upscaler.models.values())) for upscaler in upscalers.values())
     for names, target in batches([name for name in inputs if out is not None or Path(name) not in files], out):
         try:
             if out is None and not store.exists(names[0]):  # it is in a store

@@ -1,4 +1,4 @@
-"""What results are called: photo.jpg -> photo_x4.png, on the page, the command line, in batches and in zips."""
+"""What results are called: photo.jpg -> photo_x4.jpg, on the page, the command line, in batches and in zips."""
 
 import re
 from collections import Counter
@@ -7,27 +7,49 @@ from itertools import count
 from pathlib import PurePosixPath
 
 from caesr.files.names import MAX_NAME_BYTES, alike, first_free, legal_name, legal_path, shortened, size
-from caesr.options import FORMATS, OutputOptions, UpscaleOptions
+from caesr.options import FORMATS, SAME, OutputOptions, UpscaleOptions
+from zoo.messages import Message
 
 RESULT = re.compile(rf"([^/\\]+)_(x[\d.]+|[\d.]+(w|h|px|mp))\.({'|'.join((*FORMATS, 'gif'))})", re.IGNORECASE)
-# Of files that may have several pages, by suffix; a PNG is the default anyway.
-KEPT_FORMATS = {".gif": "gif", ".webp": "webp", ".tif": "tif", ".tiff": "tif"}
+# The format of a picture by the suffix of its name; and of the result where the picture's own is not written.
+WRITTEN = {"jpg": "jpg", "jpeg": "jpg", "jpe": "jpg", "jfif": "jpg", "mpo": "jpg", "png": "png", "apng": "png",
+           "webp": "webp", "tif": "tif", "tiff": "tif", "avif": "avif", "jxl": "jxl"}  # fmt: skip
+INSTEAD = {"heic": "jpg", "heif": "jpg"}  # photographs of telephones; of others a PNG
 
 
 def result_name(source: str, upscale: UpscaleOptions, output: OutputOptions, number: str = "") -> str:
     """Return the name of a picture's result; folders before the name are kept.
 
-    A name that would be too long for a disk is cut, and ends in a digest of itself. If all pages are upscaled and no
-    format is asked for, the name of a picture that may have several decides that of its result.
+    A name that would be too long for a disk is cut, and ends in a digest of itself.
 
     Args:
         number: goes between the picture's name and the size.
     """
     folder, slash, name = source.rpartition("/")
-    kept = KEPT_FORMATS.get(PurePosixPath(name).suffix.lower()) if output.pages == "all" and not output.format else None
-    end = f"{number}_{upscale.size_label}.{kept or output.suffix}"
+    end = f"{number}_{upscale.size_label}.{result_format(name, output)}"
     stem = shortened(PurePosixPath(name).stem, MAX_NAME_BYTES - size(end))
     return f"{legal_path(folder)}{slash}{legal_name(stem + end)}"
+
+
+def result_format(source: str, output: OutputOptions) -> str:
+    """Return the format of a picture's result; by default the picture's, of which its name tells."""
+    if output.format != SAME:
+        return output.format
+    suffix = _suffix(source)
+    if suffix == "gif" and output.pages == "all":
+        return "gif"
+    return WRITTEN.get(suffix) or INSTEAD.get(suffix, "png")
+
+
+def format_note(source: str, output: OutputOptions) -> tuple[Message, ...]:
+    """Return what is said where the result should have the picture's format and that is not written."""
+    suffix, format = _suffix(source), result_format(source, output)
+    if output.format != SAME or format == "gif" or suffix in WRITTEN:
+        return ()
+    if not suffix:
+        return (Message("Its name says no format, so the result is a {format}.", format=format.upper()),)
+    message = "A {suffix} is not written, so the result is a {format}."
+    return (Message(message, suffix=suffix.upper(), format=format.upper()),)
 
 
 def result_names(
@@ -39,7 +61,8 @@ def result_names(
 ) -> dict[str, str]:
     """Return the name of each result of the pictures of one folder, no two of them alike (`names.alike`).
 
-    Where two pictures differ in their suffix only, their results name it: photo_jpg_x4.png and photo_png_x4.png.
+    Where two results would differ in nothing, they name the suffix of their pictures: with the format png those of
+    photo.jpg and photo.png are photo_jpg_x4.png and photo_png_x4.png.
 
     Args:
         recorded: the names that results of some of these pictures were given before, which they keep.
@@ -81,3 +104,8 @@ def _numbered_results(source: str, upscale: UpscaleOptions, output: OutputOption
     yield result_name(source, upscale, output)
     for number in count(2):
         yield result_name(source, upscale, output, f"_{number}")
+
+
+def _suffix(name: str) -> str:
+    """Return the suffix of a name in lower case, without the dot."""
+    return PurePosixPath(name).suffix.lower()[1:]

@@ -7,7 +7,8 @@ this machine alone.
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -30,34 +31,39 @@ OBJECT_STORE_BYTES = 100_000_000  # of Ray's shared memory where we start it: it
 class Worker:
     """Upscales pictures in a process of its own."""
 
-    def __init__(self, models: list[Any], device: str, threads: int, upscale: UpscaleOptions, output: OutputOptions):
+    def __init__(
+        self, networks: dict[str, list[Any]], device: str, threads: int, upscale: UpscaleOptions, output: OutputOptions
+    ):
         torch.set_num_threads(threads)
         self.upscale, self.output = upscale, output
-        self.upscaler = Upscaler.from_options(upscale, models, device)
+        self.upscalers = {
+            model: Upscaler.from_options(replace(upscale, model=model), members, device)
+            for model, members in networks.items()
+        }
 
     def ready(self) -> None:
         """Answer when there is a process."""
 
     def run(self, job: Job) -> Status:
         """Do a job."""
-        steps = Steps(run_job(self.upscaler, job, self.upscale, self.output))
+        steps = Steps(run_job(self.upscalers, job, self.upscale, self.output))
         for _ in steps:
             pass
         return steps.result
 
 
 def ray_engine(
-    upscaler: Upscaler,
+    upscalers: Mapping[str, Upscaler],
     upscale: UpscaleOptions,
     output: OutputOptions,
     cores: int = 1,
     per_gpu: int = 2,
-    say: Callable[..., None] = print,
+    say: Callable[[str], None] = print,
 ) -> Engine:
     """Return the engine that has a cluster do the jobs.
 
     Args:
-        upscaler: every worker gets one like it, its networks sent along.
+        upscalers: by the name of their model; every worker gets such ones, their networks sent along.
         upscale: its device "auto" takes the cluster's GPUs if it has any, else its CPU cores.
         cores: CPU cores of a worker; on GPUs, too.
         per_gpu: workers that share a GPU, so that one reads and writes while another computes.
@@ -72,7 +78,8 @@ def ray_engine(
         message = "The cluster has no room for a worker of {cores} cores on device {device}: choose others."
         raise RuntimeError(Message(message, cores=cores, device=repr(device)))
     needs = {"num_cpus": cores} | ({"num_gpus": 1 / per_gpu} if gpus else {})
-    models = ray.put([model.cpu() for model in upscaler.models.values()])
+    networks = {name: [model.cpu() for model in one.models.values()] for name, one in upscalers.items()}
+    sent = ray.put(networks)
     new_worker = ray.remote(**needs)(Worker).remote
 
     def run(jobs: Iterable[Job]) -> Generator[Status]:
@@ -81,7 +88,7 @@ def ray_engine(
         busy: dict[Any, tuple[Any, Job | None]] = {}  # what is waited for: the worker, and its job if it is ready
 
         def hire() -> None:
-            worker = new_worker(models, "cuda" if gpus else "cpu", max(cores, 1), upscale, output)
+            worker = new_worker(sent, "cuda" if gpus else "cpu", max(cores, 1), upscale, output)
             busy[worker.ready.remote()] = worker, None
 
         for _ in again:

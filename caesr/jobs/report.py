@@ -40,7 +40,7 @@ class Status:
     error: str = ""  # why it failed or is skipped
     seconds: float = 0.0
     worker: str = ""  # the machine and its process
-    notes: tuple[str, ...] = ()  # what of the picture could not be kept, or was mended
+    notes: tuple[str, ...] = ()  # why Auto chose its model; what could not be kept, or was mended
 
     @property
     def has_result(self) -> bool:
@@ -68,16 +68,14 @@ class Report:
         self.failed.pop(source, None)
         if status.state == "failed":
             self.failed[source] = status.error
-            say(f"{name}: failed".ljust(78))
+            say(f"{name}: failed")
         elif status.state == "skipped":  # said in one line for each reason, at the end
             self.skipped.setdefault(status.error, []).append(status.job.picture.name)
         elif status.state == "kept":
             self.kept += 1
         else:
             self.written += 1
-            say(f"{name} -> {printable(status.job.target)}".ljust(78))
-            for note in status.notes:
-                say(f"  {printable(note)}".ljust(78))
+            say(" · ".join(map(printable, [f"{name} -> {status.job.target}", *status.notes])))
 
     def summary(self) -> str:
         """Return how many there are of each kind, and once more the reasons, which may have scrolled away."""

@@ -4,13 +4,14 @@ import os
 import socket
 import time
 import warnings
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from caesr.engine.auto_model import models_for, resolve_model
 from caesr.engine.progress import Progress, Steps
 from caesr.engine.upscaler import Upscaler
 from caesr.files import store
@@ -19,9 +20,10 @@ from caesr.files.metadata.transfer import lost_metadata
 from caesr.files.pages import name_page, open_pages
 from caesr.files.picture import Picture, PictureError
 from caesr.files.write_pages import format_of_pages, lost_colours, pages_writer
+from caesr.jobs.naming import format_note
 from caesr.jobs.pages import PagesProgress, join_notes
 from caesr.jobs.report import Job, Status
-from caesr.options import OptionError, OutputOptions, UpscaleOptions
+from caesr.options import SAME, OptionError, OutputOptions, UpscaleOptions
 from zoo.messages import Message, message_of
 
 Engine = Callable[[Iterable[Job]], Generator[Status]]  # does jobs as they come, in any order
@@ -39,6 +41,9 @@ class RowUpscaler(Protocol):
     ) -> Iterator[Progress]: ...
 
 
+Upscalers = Mapping[str, RowUpscaler]  # by the name of their model
+
+
 def upscale_file(
     source: str | Path,
     target: str | Path,
@@ -50,6 +55,8 @@ def upscale_file(
 
     What of the picture could not be kept, or was mended, is said as a `CaesrWarning`.
 
+    Args:
+        target: its name says the format, unless `output` does.
     Raises:
         PictureError: a file cannot be read or written, or the target is there and is not to be overwritten.
         ValueError: the size cannot be had.
@@ -57,7 +64,9 @@ def upscale_file(
     """
     upscale, output, target = upscale or UpscaleOptions(), output or OutputOptions(), Path(target)
     check_target(target, overwrite)
-    steps = Steps(upscale_steps(Upscaler.from_options(upscale), Path(source), target, upscale, output))
+    upscale, _ = resolve_model(upscale, Path(source))
+    upscalers = {upscale.model: Upscaler.from_options(upscale)}
+    steps = Steps(upscale_steps(upscalers, Path(source), target, upscale, output))
     for _ in steps:
         pass
     for note in (*steps.result, *dated(str(source), str(target), output)):
@@ -75,8 +84,17 @@ def check_target(target: Path, overwrite: bool) -> None:
         raise PictureError(Message("{target} is there already. Choose another OUT, or --overwrite.", target=target))
 
 
+def load_upscalers(options: UpscaleOptions) -> dict[str, Upscaler]:
+    """Load what upscales pictures with these options: the networks of one model, or of each that Auto may choose.
+
+    Raises:
+        ZooError, CheckpointError, ValueError: as `Upscaler.from_options`.
+    """
+    return {model: Upscaler.from_options(replace(options, model=model)) for model in models_for(options)}
+
+
 def upscale_steps(
-    upscaler: RowUpscaler, source: Path, target: Path, upscale: UpscaleOptions, output: OutputOptions
+    upscalers: Upscalers, source: Path, target: Path, upscale: UpscaleOptions, output: OutputOptions
 ) -> Generator[Progress, None, tuple[Message, ...]]:
     """Read a picture, upscale it, write it: yields after every tile, the last time when the file is there.
 
@@ -85,9 +103,11 @@ def upscale_steps(
     Closing the generator cancels: no file is left.
 
     Args:
-        target: written whole or not at all, its folder made if need be.
+        upscalers: one of each of `models_for(upscale)`.
+        target: written whole or not at all, its folder made if need be; its name says the format, unless `output` does.
     Returns:
-        Sentences for people: what of the picture could not be kept, was mended or was guessed.
+        Sentences for people: why Auto chose the model; what of the picture could not be kept, was mended or was
+        guessed.
     Raises:
         PictureError: a file cannot be read or written.
         ValueError: the size cannot be had.
@@ -96,7 +116,9 @@ def upscale_steps(
         message = "{source}: the result would replace the picture itself. Choose another OUT."
         raise PictureError(Message(message, source=source))
     pages = open_pages(source, every=output.pages == "all")
-    format = format_of_pages(pages, target, output.format)
+    format = format_of_pages(pages, target, None if output.format == SAME else output.format)
+    upscale, reason = resolve_model(upscale, source)
+    upscaler = upscalers[upscale.model]
     try:
         scales = [upscale.scale_for(shape.height, shape.width) for shape in pages.shapes]  # before a file is begun
     except OptionError as error:
@@ -124,7 +146,7 @@ def upscale_steps(
             counter.finish_page()
             notes.append((*original.notes, *lost))  # those of the picture are complete when its last row was read
     yield counter.progress
-    return (*pages.notes, *join_notes(notes), *lost_colours(format))
+    return (*reason, *pages.notes, *join_notes(notes), *lost_colours(format))
 
 
 def printed_alike(picture: Picture, scale: float, output: OutputOptions) -> tuple[Picture, tuple[Message, ...]]:
@@ -160,7 +182,7 @@ def dated(source: str, target: str, output: OutputOptions) -> tuple[Message, ...
 
 
 def run_job(
-    upscaler: RowUpscaler, job: Job, upscale: UpscaleOptions, output: OutputOptions
+    upscalers: Upscalers, job: Job, upscale: UpscaleOptions, output: OutputOptions
 ) -> Generator[Progress, None, Status]:
     """Do a job: yields after every tile and returns its status. An error, of whatever kind, becomes a status.
 
@@ -171,8 +193,8 @@ def run_job(
     try:
         if job.overwrite or not store.exists(job.target):
             with store.local_copy(job.source) as source, store.local_target(job.target, job.overwrite) as target:
-                notes = yield from upscale_steps(upscaler, source, target, upscale, output)
-            notes += dated(job.source, job.target, output)
+                notes = yield from upscale_steps(upscalers, source, target, upscale, output)
+            notes += (*format_note(job.picture.name, output), *dated(job.source, job.target, output))
     except Exception as failure:  # one picture never stops the others
         expected = isinstance(failure, (ValueError, OSError, RuntimeError, LookupError)) and str(failure)
         error = message_of(failure) if expected else f"{job.source}: {type(failure).__name__} {failure}"
@@ -180,20 +202,25 @@ def run_job(
 
 
 def local_engine(
-    upscaler: RowUpscaler, upscale: UpscaleOptions, output: OutputOptions, say: Callable[..., None] = print
+    upscalers: Upscalers,
+    upscale: UpscaleOptions,
+    output: OutputOptions,
+    say: Callable[[str], None] = print,
+    watch: Callable[[Job, Progress], None] = lambda job, progress: None,
 ) -> Engine:
     """Return the engine that does one job after the other in this process.
 
     Args:
-        say: takes a line of progress; `end="\\r"` marks one that the next replaces.
+        say: takes a line of what is worth knowing.
+        watch: is told when a job begins, and after every tile, how far it is.
     """
 
     def run(jobs: Iterable[Job]) -> Generator[Status]:
         for job in jobs:
-            steps = Steps(run_job(upscaler, job, upscale, output))
+            watch(job, Progress(0, 1, 0.0))
+            steps = Steps(run_job(upscalers, job, upscale, output))
             for progress in steps:
-                left = f"{progress.done}/{progress.total} tiles, {progress.seconds_left:.0f} s left"
-                say(f"{job.picture.name}: {left}".ljust(78), end="\r")
+                watch(job, progress)
             yield steps.result
 
     return run

@@ -1,1 +1,1 @@
-"""Parts of the page that app.py puts together."""
+"""The page: app.py puts its parts together."""

@@ -34,7 +34,7 @@ def endpoints(device: Device) -> None:
             source = Path(file or "")
             with run_folder() as folder:
                 target = folder / result_name(source.name or "picture", options, output)
-                for _ in device.upscale(device.spec(options), source, target, output):
+                for _ in device.upscale(options, source, target, output):
                     yield gr.skip()  # a client that leaves is noticed here, and the device is free again
                 yield str(target)
         except EXPECTED_ERRORS as error:

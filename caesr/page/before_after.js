@@ -18,6 +18,7 @@ const size = () => [after().naturalWidth, after().naturalHeight].map((side) => (
 const clamp = (value, least, most) => Math.min(most, Math.max(least, value));
 
 function draw() {
+  for (const image of element.querySelectorAll(".stage img")) image.classList.toggle("shows", image.complete && image.naturalWidth > 0);
   if (!after().naturalWidth || !stage().clientWidth) return;
   const room = [stage().clientWidth, stage().clientHeight];
   const [width, height] = size();

@@ -9,7 +9,7 @@ import gradio as gr
 
 from caesr.files.read import inspect
 from caesr.jobs.naming import result_name
-from caesr.options import OutputOptions, UpscaleOptions, command_line, python_lines
+from caesr.options import SAME, OutputOptions, UpscaleOptions, command_line, python_lines
 from caesr.page.controls import CM_PER_INCH, HIDDEN, PRINT, SCALES, Controls, Values
 from caesr.page.device import Device
 from caesr.page.drop_zone import Dropped
@@ -38,12 +38,17 @@ QUIET: dict[str, Any] = {"queue": False, **HIDDEN}
 def wire(blocks: gr.Blocks, c: Controls, device: Device) -> None:
     """Wire the column."""
     memory = gr.BrowserState({}, storage_key=REMEMBERED, secret=STORAGE_KEY)
-    settings = c.settings()
+    settings, scale = c.settings(), c.options["scale"]
+    seen = gr.State(str(None))  # the picture that was described last
 
     def describe(values: Values, request: gr.Request) -> dict[Any, Any]:
-        chosen = {name: values[shown] for name, shown in settings.items()}
-        said = {c.problem: "", c.facts: "", c.plan: "", c.command: "", c.python: "", memory: chosen}
         dropped = c.dropped(values)
+        start: dict[Any, Any] = {}  # what a new picture begins with
+        if str(dropped) != values[seen]:
+            start = {c.confirm: False, scale: suggested_scale(dropped, values[scale])}
+            values = {**values, **start}
+        chosen = {name: values[shown] for name, shown in settings.items()}
+        said: dict[Any, Any] = {c.problem: "", c.facts: "", c.plan: "", c.command: "", c.python: "", memory: chosen}
         can_run, question = False, gr.update(visible=False)
         try:
             said[c.about] = about_model(c.asked(values)[0], dropped, device, request)
@@ -60,26 +65,24 @@ def wire(blocks: gr.Blocks, c: Controls, device: Device) -> None:
                     question = gr.update(visible=True, label=confirm_label(ahead, request))
         except EXPECTED_ERRORS as error:
             said[c.problem] = problem(error, dropped, request)
+        if start:
+            said |= {seen: str(dropped), scale: start[scale]}
+            question["value"] = start[c.confirm]
         return {**said, c.run: gr.update(interactive=can_run), c.confirm: question}
 
-    outputs = [c.problem, c.facts, c.about, c.plan, c.command, c.python, c.run, c.confirm, memory]
+    outputs = [c.problem, c.facts, c.about, c.plan, c.command, c.python, c.run, c.confirm, memory, scale, seen]
     # One event: of several, the slowest would have the last word, not the latest. `change`, because buttons, other tabs
     # and the browser's memory choose as well.
     changed = [shown.change for shown in settings.values()]
     triggers = [blocks.load, c.picture.input, c.confirm.input, *changed]
-    gr.on(triggers, describe, {c.picture, c.confirm, *settings.values()}, outputs, trigger_mode="always_last", **HIDDEN)
+    inputs = {c.picture, c.confirm, seen, *settings.values()}
+    gr.on(triggers, describe, inputs, outputs, trigger_mode="always_last", **HIDDEN)
 
     def restore(chosen: dict[str, Any]) -> list[Any]:
         return [gr.update(value=chosen[name]) if name in chosen else gr.skip() for name in settings]
 
-    scale = c.options["scale"]
-    c.picture.input(
-        lambda values: suggest_scale(c.dropped(values), values[scale]), {c.picture, scale}, [scale, c.confirm], **QUIET
-    )
-    c.scales.input(lambda scale: scale, c.scales, c.options["scale"], js="scale => scale", **QUIET)
-    c.options["scale"].change(
-        None, c.options["scale"], c.scales, js=f"scale => {list(SCALES)}.includes(scale) ? scale : null", **QUIET
-    )
+    c.scales.input(None, c.scales, scale, js="scale => scale", **QUIET)
+    scale.change(None, scale, c.scales, js=f"scale => {list(SCALES)}.includes(scale) ? scale : null", **QUIET)
     show_only_what_counts(c)
     blocks.load(restore, memory, list(settings.values()), **QUIET)
 
@@ -134,14 +137,14 @@ def initial_size(kind: str, dropped: Dropped | None, scale: float, dpi: float | 
     return {kind: {"value": value}}
 
 
-def suggest_scale(dropped: Dropped | None, scale: float) -> tuple[Any, Any]:
-    """Return the scale for a new picture: ×2 if it is large; and no answer to the question about a large result."""
+def suggested_scale(dropped: Dropped | None, scale: float) -> float:
+    """Return the scale for a new picture: ×2 if it is large."""
     try:
         info = inspect(dropped.path) if dropped else None
     except EXPECTED_ERRORS:
         info = None
-    is_large = info is not None and info.width * info.height > LARGE_PIXELS and scale > 2
-    return gr.update(value=2) if is_large else gr.skip(), False
+    is_large = info is not None and info.width * info.height > LARGE_PIXELS
+    return min(scale, 2) if is_large else scale
 
 
 def facts(dropped: Dropped, ahead: Outlook, kind: str, request: gr.Request | None) -> str:
@@ -165,7 +168,7 @@ def elsewhere(dropped: Dropped, options: UpscaleOptions, output: OutputOptions) 
     """Return the command and the Python that give the same file."""
     source = Path(dropped.name).name
     target = Path(result_name(source, options, output)).name
-    copied = source, target, options, replace(output, format=None)  # the name says the format
+    copied = source, target, options, replace(output, format=SAME)  # the name says the format
     return command_line(*copied), python_lines(*copied)
 
 

@@ -129,6 +129,8 @@ def controls() -> Controls:
     with gr.Column(elem_id="source", min_width=0):
         picture = drop_zone(examples=EXAMPLES, elem_id="picture")
         problem, facts = gr.HTML(elem_id="problem"), gr.HTML(elem_id="facts")
+    confirm = gr.Checkbox(False, label=label("confirm"), elem_id="confirm", visible=False)
+    run = gr.Button(label("run"), variant="primary", elem_id="run", interactive=False)  # shown below the settings
     shown: dict[str, Any] = {}
     with gr.Column(elem_id="settings", min_width=0):
         with gr.Row(elem_id="scale-row"):
@@ -146,8 +148,6 @@ def controls() -> Controls:
             networks, value=networks[0][1], label=label("all_models"), elem_id="checkpoint", visible=False
         )
         about = gr.HTML(elem_id="about-model")
-    confirm = gr.Checkbox(False, label=label("confirm"), elem_id="confirm", visible=False)
-    run = gr.Button(label("run"), variant="primary", elem_id="run", interactive=False)
     with gr.Accordion(label("advanced"), open=False, elem_id="advanced"):
         shown["texture"] = component(rows["texture"], visible=False)
         shown["true_to_input"], shown["ensemble"] = component(rows["true_to_input"]), component(rows["ensemble"])

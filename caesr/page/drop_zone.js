@@ -7,17 +7,27 @@ let turn = 0; // of the last choice: an upload that another one has overtaken is
 
 function show(files, address) {
   const full = files.length > 0;
-  if (image.src.startsWith("blob:")) URL.revokeObjectURL(image.src);
+  if (image.src.startsWith("blob:") && image.src !== address) URL.revokeObjectURL(image.src);
   zone.classList.toggle("full", full);
   zone.classList.toggle("plain", full && !address);
   find(".picture").hidden = !address;
-  if (address) image.src = address;
-  else image.removeAttribute("src");
+  if (!address) image.removeAttribute("src");
+  else if (image.src !== address) image.src = address;
   find(".remove").hidden = !full;
   const name = full ? files[0].name : words[props.many ? "drop_zone_many" : "drop_zone"];
   find(".what").textContent = files.length > 1 ? words.and_more.replace("{name}", name).replace("{n}", files.length - 1) : name;
-  find(".limit").textContent = full ? "" : words.drop_limit;
-  target.setAttribute("aria-label", full ? name : `${name}. ${words.drop_limit}`);
+  const limit = words.drop_limit.replace("{kinds}", props.kinds);
+  find(".limit").textContent = full ? "" : limit;
+  target.setAttribute("aria-label", full ? name : `${name}. ${limit}`);
+}
+
+// What the server made of a file that this browser does not show.
+function showPreview() {
+  const { path, picture } = props.preview ?? {};
+  if (!picture?.url || path !== props.value?.[0]?.path || !zone.classList.contains("plain")) return;
+  zone.classList.remove("plain");
+  find(".picture").hidden = false;
+  image.src = picture.url;
 }
 
 function give(value) {
@@ -103,9 +113,13 @@ find(".remove").addEventListener("click", () => {
 find(".remove").setAttribute("aria-label", words.remove);
 find(".remove").title = words.remove;
 image.addEventListener("error", () => { // a format that this browser does not show: the server makes a preview
-  if (image.getAttribute("src")) zone.classList.add("plain");
+  if (!image.getAttribute("src")) return;
+  image.removeAttribute("src");
+  zone.classList.add("plain");
   find(".picture").hidden = true;
+  showPreview(); // which may have come before
 });
+watch("preview", showPreview);
 zone.addEventListener("dragover", (event) => {
   event.preventDefault();
   zone.classList.add("over");

@@ -9,6 +9,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,12 +17,14 @@ import gradio as gr
 from gradio.utils import get_upload_folder, is_in_or_equal
 from PIL import Image
 
+from caesr.page.before_after import shown
 from caesr.page.translations import in_both_languages
 from zoo.messages import Message
 
 HERE = Path(__file__).parent
 MAX_BYTES = 200_000_000  # of a file
 THUMBNAIL_PIXELS = 96
+KINDS = ["JPEG", "PNG", "WebP", "TIFF", *(["HEIC"] if find_spec("pillow_heif") else [])]  # that people know
 MAX_NAME = 200  # characters
 WORDS = ("drop_zone", "drop_zone_many", "drop_limit", "too_large_file", "upload_failed", "remove", "uploading",
          "try_examples", "and_more")  # fmt: skip
@@ -36,13 +39,19 @@ class Dropped:
 
 
 def drop_zone(many: bool = False, examples: Sequence[Path] = (), **how: Any) -> gr.HTML:
-    """Return the component; `dropped_files` reads its value, and None empties it."""
+    """Return the component; `dropped_files` reads its value, and None empties it; `preview` is an update of it."""
     script, style, template = ((HERE / f"drop_zone.{kind}").read_text() for kind in ("js", "css", "html"))
     pictures = [{"name": example.name, "src": thumbnail(example)} for example in examples]
     return gr.HTML(
         html_template=template, css_template=style, js_on_load=script, apply_default_css=False,
-        many=many, pictures=pictures, words=in_both_languages(WORDS), max_bytes=MAX_BYTES, **how,
+        many=many, pictures=pictures, words=in_both_languages(WORDS), max_bytes=MAX_BYTES, kinds=", ".join(KINDS),
+        preview=None, **how,
     )  # fmt: skip
+
+
+def preview(file: Dropped, picture: Path) -> Any:
+    """Return the update that shows a picture in place of a file that the browser cannot show."""
+    return gr.update(preview={"path": str(file.path), "picture": shown(picture)})
 
 
 def dropped_files(value: Any, examples: Sequence[Path] = ()) -> list[Dropped]:

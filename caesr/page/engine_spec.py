@@ -4,13 +4,16 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 import zoo
-from caesr.engine.plan import choose_passes
+from caesr.engine.device import choose_device, choose_precision
+from caesr.engine.plan import Planner, choose_passes
 from caesr.engine.upscaler import Upscaler
 from caesr.model.caeresnet import CAEResNet
 from caesr.model.family import blend
 from caesr.options import UpscaleOptions
-from caesr.page.zero_gpu import HAS_ZERO_GPU
+from caesr.page.zero_gpu import GPU_BYTES, HAS_ZERO_GPU
 from zoo.messages import Message
 
 Folders = tuple[Path, ...]
@@ -35,13 +38,22 @@ class EngineSpec:
         texture = (self.options.texture or 0) / 100 if self.blended else 0.0
         return self.folders, self.blended, texture
 
-    def upscaler(self, networks: Sequence[CAEResNet]) -> Upscaler:
-        """Return the Upscaler, in the process that has the device."""
-        return Upscaler.from_options(self.options, networks)
+    def upscaler(self, networks: Sequence[CAEResNet], device: str | None = None) -> Upscaler:
+        """Return the Upscaler, in the process that has the device.
 
-    def planner(self, networks: Sequence[CAEResNet]) -> Upscaler:
-        """Return an Upscaler for questions only, in a process that may have no device."""
-        return Upscaler.from_options(self.options, networks, "cpu" if HAS_ZERO_GPU else None)
+        Args:
+            device: instead of the options'.
+        """
+        return Upscaler.from_options(self.options, networks, device)
+
+    def planner(self, networks: Sequence[CAEResNet]) -> Planner:
+        """Return what plans an upscaling, in a process that may have no device."""
+        models = {network.config.scale: network for network in sorted(networks, key=lambda m: m.config.scale)}
+        choices = self.options.tile, self.options.ensemble
+        if HAS_ZERO_GPU:
+            return Planner(models, torch.device("cuda"), torch.float16, *choices, GPU_BYTES)
+        device = choose_device(self.options.device)
+        return Planner(models, device, choose_precision(self.options.precision, device), *choices)
 
     def kind_of_work(self, networks: Sequence[CAEResNet], scale: float) -> Hashable:
         """Return what the time for a pixel depends on: not the tile, nor how much texture is blended in.

@@ -10,7 +10,8 @@ import gradio as gr
 import zoo
 from caesr.files.picture import ImageInfo
 from caesr.files.read import PAGED, inspect
-from caesr.options import FORMATS, OutputOptions, UpscaleOptions
+from caesr.jobs.naming import result_format
+from caesr.options import OutputOptions, UpscaleOptions
 from caesr.page.controls import clamp_size
 from caesr.page.device import Device
 from caesr.page.drop_zone import Dropped
@@ -56,8 +57,9 @@ def resolved(
         PictureError: the file cannot be read.
     """
     info = inspect(file)
-    is_kept = info.format in FORMATS or (info.format == "gif" and takes_all(info, output))
-    format = output.format or (info.format if is_kept else "jpg")
+    format = result_format(file.name, output)
+    if format == "gif" and not takes_all(info, output):  # of one frame there is no animation to write
+        format = "png"
     return info, clamp_size(options, info), replace(output, format=format)
 
 

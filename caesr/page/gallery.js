@@ -10,7 +10,11 @@ function card({ name, words: said, state, thumbnail, file, number }) {
   const picture = make(number != null ? "button" : "span", { className: "picture" }, inside);
   if (number != null) {
     Object.assign(picture, { type: "button", title: words.compare_result, ariaLabel: `${words.compare_result}: ${name}` });
-    picture.addEventListener("click", () => trigger("show", { number }));
+    picture.setAttribute("aria-pressed", "false");
+    picture.addEventListener("click", () => {
+      for (const one of element.querySelectorAll("button.picture")) one.setAttribute("aria-pressed", String(one === picture));
+      trigger("show", { number });
+    });
   }
   const node = make("div", { className: `card ${state}` }, picture, make("p", {}, name), make("small", {}, said));
   if (file?.url)

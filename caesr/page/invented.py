@@ -43,15 +43,18 @@ def map_of(
     if result.info.width * result.info.height > MAX_PIXELS:
         message = "This is shown of results up to {limit} megapixels. Choose a smaller scale."
         raise PictureError(Message(message, limit=f"{MAX_PIXELS / 1e6:g}"))
-    upscaled, source = (to_rgb8(read_picture(file).pixels) for file in (result.master, result.source))
+    after, before = (read_picture(file).pixels for file in (result.master, result.source))
+    upscaled, source = to_rgb8(after), to_rgb8(before)
     if family_of(result.options.model) in FAITHFUL_FAMILIES:
-        where, _ = contradiction(upscaled, source)
+        where = contradiction(upscaled, source)[0] * opacity(before)
         somewhere, nowhere = "contradicts", "contradicts_nowhere"
     else:
-        where = yield from departure(device, upscaled, source, result)
+        where = (yield from departure(device, upscaled, source, result)) * opacity(after)
         somewhere, nowhere = "departs", "departs_nowhere"
     percent = 100 * float((where > VISIBLE_LUMA).mean())
-    key = nowhere if percent < NOTHING_PERCENT else somewhere
+    key = somewhere
+    if percent < NOTHING_PERCENT:
+        where, key = np.zeros_like(where), nowhere
     with run_folder() as folder:
         layer = keep(write_picture(Picture(draw(where)), folder / "map.png"))
     return layer, say(request, key, percent=f"{percent:.2g}" if percent < 1 else f"{percent:.0f}")
@@ -66,6 +69,13 @@ def departure(
     spec = device.spec(replace(result.options, model=faithful, texture=None, ensemble=False, true_to_input=False))
     timed = yield from device.upscale_array(spec, source, result.options.scale_for(*source.shape[:2]))
     return invention(upscaled, timed.picture)[0]
+
+
+def opacity(pixels: np.ndarray) -> np.ndarray:
+    """Return how opaque each of the pixels (H, W, C) is: (H, W) float32, 0 to 1."""
+    if pixels.shape[2] in (1, 3):
+        return np.ones(pixels.shape[:2], np.float32)
+    return pixels[..., -1].astype(np.float32) / np.iinfo(pixels.dtype).max
 
 
 def draw(where: np.ndarray) -> np.ndarray:

@@ -7,10 +7,10 @@ from typing import Any
 
 import zoo
 from caesr.engine.auto_model import FAITHFUL, RESTORING, Choice, choose_model
-from caesr.options import UpscaleOptions
+from caesr.options import AUTO, UpscaleOptions
 from caesr.page.translations import label
 
-AUTO_MODEL, MORE = "auto", "more"
+AUTO_MODEL, MORE = AUTO, "more"
 BLENDED = "texture"  # the family whose strength can be chosen
 SIMPLE = {AUTO_MODEL: "auto", RESTORING: "photo", FAITHFUL: "faithful", BLENDED: "texture", MORE: "more"}
 FAITHFUL_FAMILIES = {"lite", "base", "large", "seed"}  # trained on fidelity: what they invent is an error

@@ -7,11 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from caesr.options import Option, OutputOptions, UpscaleOptions, option_table
+from caesr.options import SAME, Option, OutputOptions, UpscaleOptions, option_table
 from caesr.page.translations import label
 
 MAX_TILE = 2048  # of the slider, in pixels of the picture
-SAME_FORMAT = "same"  # as the picture's
 FORMAT_LABELS = {"jpg": "JPEG", "png": "PNG", "webp": "WebP", "tif": "TIFF", "avif": "AVIF", "jxl": "JPEG XL"}
 
 
@@ -38,8 +37,6 @@ def options_of(values: Mapping[str, Any]) -> tuple[UpscaleOptions, OutputOptions
     outputs = {row.name for row in option_table(OutputOptions)}
     upscale = {name: value for name, value in values.items() if name not in outputs}
     output = {name: value for name, value in values.items() if name in outputs}
-    if output.get("format") == SAME_FORMAT:
-        output["format"] = None
     return UpscaleOptions(**upscale), OutputOptions(**output)
 
 
@@ -51,8 +48,8 @@ def component(row: Option, **more: Any) -> Any:
     if row.kind is bool:
         return gr.Checkbox(start, **shown)
     if row.name == "format":
-        choices = [(label("format_same"), SAME_FORMAT), *((FORMAT_LABELS[one], one) for one in row.choices)]
-        return gr.Dropdown(choices, value=SAME_FORMAT, min_width=0, **shown)
+        choices = [(label("format_same") if one == SAME else FORMAT_LABELS[one], one) for one in row.choices]
+        return gr.Dropdown(choices, value=start, min_width=0, elem_classes="format", **shown)
     if row.choices:
         choices = [(label(f"{row.name}_{choice.replace(' ', '_')}", choice), choice) for choice in row.choices]
         return gr.Radio(choices, value=start, **shown)

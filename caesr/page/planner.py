@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from caesr.engine.upscaler import Upscaler
+from caesr.engine.plan import Planner
 from caesr.files.picture import MODES, ImageInfo
 
 
@@ -15,7 +15,7 @@ class Plan:
     seconds: float | None  # about; None: not known
 
 
-def plan_upscaling(upscaler: Upscaler, info: ImageInfo, scale: float, seconds: float | None) -> Plan:
+def plan_upscaling(planner: Planner, info: ImageInfo, scale: float, seconds: float | None) -> Plan:
     """Return the plan of upscaling a picture.
 
     Args:
@@ -23,9 +23,9 @@ def plan_upscaling(upscaler: Upscaler, info: ImageInfo, scale: float, seconds: f
     Raises:
         ValueError: the scale cannot be had.
     """
-    tiles = upscaler.count_tiles(info.height, info.width, scale)
+    tiles = planner.count_tiles(info.height, info.width, scale)
     pixel_bytes = count_channels(info) * info.depth // 8
-    return Plan(tiles, upscaler.estimate_memory(info.height, info.width, scale, pixel_bytes), seconds)
+    return Plan(tiles, planner.estimate_memory(info.height, info.width, scale, pixel_bytes), seconds)
 
 
 def count_channels(info: ImageInfo) -> int:

@@ -4,6 +4,8 @@ Not gr.Progress, as of Gradio 6.31: its bar goes away at every yield of a genera
 covers what is there already, and it speaks English only.
 """
 
+import time
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -14,6 +16,7 @@ from caesr.page.queue import Waiting
 from caesr.page.translations import say
 
 SAID_SECONDS = 10  # less is not worth a number
+SHOWN_SECONDS = 0.15  # between two events: of small tiles there are a hundred a second, which a browser labours to show
 
 
 def progress_line(elem_id: str) -> gr.HTML:
@@ -25,6 +28,21 @@ def progress_html(event: Progress | Waiting, request: gr.Request | None, before:
     """Return an event as the value of a `progress_line`, after some words."""
     text = before + percent_text(event, request)
     return bar(text) if isinstance(event, Waiting) or not event.done else bar(text, event.done, event.total)
+
+
+def throttle() -> Callable[[Progress | Waiting], bool]:
+    """Return what says of each event of a run whether it is shown: of progress a few a second, all of the queue."""
+    last = -SHOWN_SECONDS
+
+    def is_shown(event: Progress | Waiting) -> bool:
+        nonlocal last
+        now = time.monotonic()
+        if isinstance(event, Progress) and now - last < SHOWN_SECONDS:
+            return False
+        last = now
+        return True
+
+    return is_shown
 
 
 def percent_text(event: Progress | Waiting, request: gr.Request | None) -> str:

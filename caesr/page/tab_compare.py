@@ -47,7 +47,7 @@ def tab(c: Controls, tabs: gr.Tabs, device: Device) -> gr.CheckboxGroup:
     with gr.Accordion(label("measure"), open=False, elem_id="measure"):
         gr.Markdown(label("measure_info"))
         types = ["image", ".tif", ".tiff"]
-        truth = gr.File(label=label("truth"), file_types=types, height=110, elem_id="truth", type="filepath")
+        truth = gr.File(label=label("truth"), file_types=types, height=150, elem_id="truth", type="filepath")
         figures, maps = gr.HTML(elem_id="figures"), viewer(elem_id="maps")
     runs = Runs()
 
@@ -97,7 +97,7 @@ def tab(c: Controls, tabs: gr.Tabs, device: Device) -> gr.CheckboxGroup:
 
     inputs = {c.picture, *c.inputs(), part, models, side, truth}
     run.click(compare_models, inputs, [run, line, figures, view, maps], trigger_mode="multiple", **UNQUEUED, **HIDDEN)
-    gr.on([c.picture.input, side.input], show_part, {c.picture, side, part}, part, **HIDDEN)
+    gr.on([c.picture.input, side.input], show_part, {c.picture, side, part}, part, trigger_mode="always_last", **HIDDEN)
     c.picture.input(lambda: ("", "", "", ""), None, [line, figures, view, maps], queue=False, **HIDDEN)
     view.use(use, None, [c.options["model"], c.checkpoint, tabs], queue=False, **HIDDEN)
     return models
@@ -110,9 +110,7 @@ def method_choices(networks: list[tuple[Any, str]]) -> list[tuple[Any, str]]:
 
 def method_name(name: str, request: gr.Request | None) -> str:
     """Return a method's name as the page's buttons have it."""
-    if name in INTERPOLATIONS:
-        return name.capitalize()
-    return say(request, f"name_{name}") if name == family_of(name) else name
+    return say(request, f"name_{name}") if name in INTERPOLATIONS or name == family_of(name) else name
 
 
 def tabulated(task: Task, found: list[Comparison], request: gr.Request | None) -> str:

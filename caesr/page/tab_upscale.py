@@ -18,13 +18,13 @@ from caesr.page.before_after import before_after, overlay, pair
 from caesr.page.column import problem
 from caesr.page.controls import HIDDEN, Controls, Values
 from caesr.page.device import STARTED, Device
-from caesr.page.drop_zone import Dropped
+from caesr.page.drop_zone import Dropped, preview
 from caesr.page.errors import EXPECTED_ERRORS
 from caesr.page.facts import FORMAT_NAMES, model_name, resolved, size_text, takes_all
 from caesr.page.first_sight import first_sight
 from caesr.page.invented import map_of
 from caesr.page.preview import browser_view, is_shown_by_browsers, keep, picture_thumbnail
-from caesr.page.progress import percent_text, progress_html, progress_line
+from caesr.page.progress import percent_text, progress_html, progress_line, throttle
 from caesr.page.queue import UNQUEUED, Waiting
 from caesr.page.recent import recent, thumbnails
 from caesr.page.result import MAX_RECENT, Result, save_result, written_alike
@@ -42,7 +42,7 @@ def tab(blocks: gr.Blocks, c: Controls, device: Device) -> None:
     view = before_after(elem_id="viewer")
     with gr.Row(elem_id="said", elem_classes="nowrap"):
         status, stale = progress_line("status"), gr.HTML(elem_id="stale")
-    with gr.Row(elem_id="save", elem_classes="nowrap"):
+    with gr.Row(elem_classes=["nowrap", "save"]):
         download = gr.DownloadButton(
             label("download"), variant="primary", interactive=False, elem_id="download", min_width=0
         )
@@ -54,7 +54,7 @@ def tab(blocks: gr.Blocks, c: Controls, device: Device) -> None:
 
     def run(values: Values, request: gr.Request) -> Iterator[Update]:
         dropped, session = c.dropped(values), request.session_hash or ""
-        with runs.begin(session) as begun:
+        with runs.begin(session, dropped.path if dropped else None) as begun:
             if not begun or not dropped:
                 yield {stale: gr.skip()}
                 return
@@ -64,12 +64,13 @@ def tab(blocks: gr.Blocks, c: Controls, device: Device) -> None:
             try:
                 _, options, output = resolved(dropped.path, *c.chosen(values))
                 with closing(upscale(device, dropped, options, output)) as generator:
-                    steps = Steps(generator)
+                    steps, is_shown = Steps(generator), throttle()
                     for event in steps:
                         if runs.is_stopping(session):
                             yield {c.run: end, status: line(say(request, "stopped"))}
                             return
-                        yield {status: progress_html(event, request)}
+                        if is_shown(event):
+                            yield {status: progress_html(event, request)}
                 made = [steps.result, *(one for one in values[results] if one.is_kept)][:MAX_RECENT]
                 yield {c.run: end, results: made, **shown(steps.result, made, output, request)}
             except EXPECTED_ERRORS as error:
@@ -136,13 +137,19 @@ def tab(blocks: gr.Blocks, c: Controls, device: Device) -> None:
             yield {view: value, stale: problem(error, None, request)}
 
     def new_picture(values: Values, request: gr.Request) -> Update:
-        runs.stop(request.session_hash or "")
-        dropped = c.dropped(values)
+        dropped, session = c.dropped(values), request.session_hash or ""
+        result = values[current]
+        if dropped and dropped.path in (runs.picture(session), result and result.source):
+            return {view: gr.skip()}  # its run was faster
+        runs.stop(session)
         nothing = {current: None, status: "", stale: "", download: NO_FILE, recents: unchosen(values[results], request)}
         try:
-            return {view: pair(browser_view(dropped.path)) if dropped else first_sight(request), **nothing}
+            if dropped:
+                picture = browser_view(dropped.path)
+                return {view: pair(picture), c.picture: preview(dropped, picture), **nothing}
         except EXPECTED_ERRORS:  # said below the picture
-            return {view: first_sight(request), **nothing}
+            pass
+        return {view: first_sight(request), **nothing}
 
     def unchosen(made: Sequence[Result], request: gr.Request) -> Any:
         return thumbnails(made, [f"{Path(one.name).name} · {title(one, request)}" for one in made], None)
@@ -161,7 +168,7 @@ def tab(blocks: gr.Blocks, c: Controls, device: Device) -> None:
     shown_here = [view, status, stale, download, recents, current]
     inputs = {c.picture, *settings.values(), current, results}
     c.run.click(run, inputs, [c.run, c.problem, results, *shown_here], trigger_mode="multiple", **UNQUEUED, **HIDDEN)
-    c.picture.input(new_picture, inputs, shown_here, **HIDDEN)
+    c.picture.input(new_picture, inputs, [c.picture, *shown_here], trigger_mode="always_last", **HIDDEN)
     recents.select(choose_recent, inputs, shown_here, **HIDDEN)
     view.invented(show_invented, inputs, [view, stale], trigger_mode="always_last", **UNQUEUED, **HIDDEN)
     saving = ("format", "quality", "metadata", "keep_print_size")  # pages need another run
@@ -192,7 +199,7 @@ def upscale(
     with run_folder() as folder:
         target = folder / Path(result_name(dropped.path.name, options, written)).name
         before = browser_view(dropped.path)
-        steps = Steps(device.upscale(device.spec(options), dropped.path, target, written))
+        steps = Steps(device.upscale(options, dropped.path, target, written))
         began = time.monotonic()
         for event in steps:
             if isinstance(event, Waiting):

@@ -5,28 +5,39 @@ errors cross pickled, and what the forked process changes in memory is lost. So 
 in this process (libvips does not survive a fork either), and only the networks compute there.
 """
 
+import math
+import os
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import gradio as gr
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode
 
-try:
-    import spaces  # only on ZeroGPU; nothing may touch CUDA before
-except ImportError:
-    spaces = None
-
-from caesr.engine.upscaler import Upscaler
+from caesr.engine.tiles import Range, round_up
 from caesr.model.caeresnet import CAEResNet
-from caesr.options import AUTO, UpscaleOptions
 from caesr.page.errors import EXPECTED_ERRORS
-from caesr.page.planner import count_planes
 from zoo.messages import message_of
 
-HAS_ZERO_GPU = spaces is not None
-# Seconds to ask for: to begin with, for a tile, and for each of its pixels. Not measured there, and generous: what
-# takes longer is aborted, what takes less only waits longer for its turn.
-START_SECONDS, TILE_SECONDS, PIXEL_SECONDS = 10.0, 0.02, 1e-6
-AUTO_TILE = 1024  # low-res pixels: the side of an automatic tile at most
+# The package is on every Space, whatever its hardware.
+HAS_ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
+if HAS_ZERO_GPU:
+    import spaces  # nothing may touch CUDA before
+else:
+    spaces = None
+
+MAX_CALLS = 8  # at the same time: each gets a GPU of its own
+GPU_BYTES = 7e10  # of a GPU there
+# Seconds to ask for: to begin with, and for each operation and each pixel of the result. Not measured there. What takes
+# longer is aborted, and what is asked for, not what is used, has to be left of a visitor's quota.
+START_SECONDS, MAX_SECONDS, FLOPS, PIXEL_SECONDS = 8.0, 60.0, 2e13, 1e-8
+PART_ROWS = 32  # parts of a picture begin at multiples, which every network's stride divides
+QUOTA_WORDS = ("quota", "credits", "GPU limit", "runs limit", "larger than the maximum")  # of ZeroGPU's refusals
+
+
+class QuotaExceeded(RuntimeError):
+    """A visitor, or the Space, has no time on a GPU left."""
 
 
 def with_gpu(task: Callable[..., Generator], seconds: Callable[..., float]) -> Callable[..., Generator]:
@@ -36,12 +47,14 @@ def with_gpu(task: Callable[..., Generator], seconds: Callable[..., float]) -> C
         task: the process inherits the memory that it refers to, so what was loaded before is not loaded again there.
         seconds: how long it may take, of the same arguments.
     Raises:
+        QuotaExceeded: from the generator: no GPU is to be had.
         RuntimeError: from the generator: whatever goes wrong in the forked process, in the same words.
     """
     if spaces is None:
         return task
 
     def forked(*arguments: Any) -> Generator:
+        torch.set_num_threads(1)  # the threads of the process that was forked are not here
         try:
             yield from task(*arguments)
         except EXPECTED_ERRORS as error:
@@ -53,17 +66,40 @@ def with_gpu(task: Callable[..., Generator], seconds: Callable[..., float]) -> C
         try:
             yield from decorated(*arguments)
         except gr.Error as error:
-            raise RuntimeError(error.message) from error
+            is_refused = any(words in f"{error.title} {error.message}" for words in QUOTA_WORDS)
+            raise (QuotaExceeded if is_refused else RuntimeError)(error.message) from error
 
     return call
 
 
-def estimate_gpu_seconds(
-    networks: Sequence[CAEResNet], options: UpscaleOptions, shape: tuple[int, ...], scale: float
-) -> float:
-    """Return how long a picture of shape (H, W, C) may take: ZeroGPU wants to know before it lends the GPU."""
-    side = AUTO_TILE if options.tile == AUTO else int(options.tile)
-    height, width, channels = shape
-    tiles = Upscaler(networks, "cpu", side).count_tiles(height, width, scale)
-    runs = count_planes(channels) * (8 if options.ensemble else 1)
-    return START_SECONDS + tiles * runs * (TILE_SECONDS + PIXEL_SECONDS * side**2)
+def count_flops(network: CAEResNet) -> float:
+    """Return the operations of a network for a pixel of its input: twice its multiplications with addition."""
+    side = 64
+    with FakeTensorMode(allow_non_fake_inputs=True), FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, network.config.in_channels, side, side))  # only shapes: nothing is computed
+    return counter.get_total_flops() / side**2
+
+
+def estimate_gpu_seconds(route: Sequence[CAEResNet], pixels: float, scale: float) -> float:
+    """Return how long so many pixels may take on ZeroGPU's GPU, without the start.
+
+    Args:
+        route: the network of each pass.
+        pixels: of the picture that go through it, those of planes and symmetries added up.
+    """
+    flops, factor = 0.0, 1
+    for network in route:
+        flops += count_flops(network) * pixels * factor**2
+        factor *= network.config.scale
+    return flops / FLOPS + PIXEL_SECONDS * pixels * scale**2
+
+
+def cut_parts(height: int, seconds: float) -> list[Range]:
+    """Cut the rows of a picture into parts, each of which takes a call of at most `MAX_SECONDS`.
+
+    Args:
+        seconds: that all rows take, without the start.
+    """
+    count = math.ceil(seconds / (MAX_SECONDS - START_SECONDS)) or 1
+    rows = round_up(-(-height // count), PART_ROWS)
+    return [(start, min(height, start + rows)) for start in range(0, height, rows)]

@@ -169,7 +169,7 @@ def test_where_ours_stand_is_computed():
     assert "Of the 3 peers with a published figure, ours reach 2 (peer, late)." in speed_tables.summary(rows)
 
 
-@pytest.mark.parametrize("precision", engine.PRECISIONS)
+@pytest.mark.parametrize("precision", engine.PRECISIONS["cpu"])
 def test_the_engine_is_measured_beside_a_matrix_product(precision, monkeypatch):
     monkeypatch.setitem(engine.PRODUCTS, "cpu", 256)
     found = engine.measure("caesr-lite-x4", precision, "cpu", tiled_photograph(40, 40))

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from caesr.engine.auto_model import choose_model
+from caesr.engine.auto_model import choose_by_pixels, choose_model, models_for, resolve_model
 from caesr.files.picture import PictureError
+from caesr.options import UpscaleOptions
 from tests.serving import ROOT
 
 COFFEE = ROOT / "examples" / "coffee.png"
@@ -60,3 +61,22 @@ def test_what_is_no_picture_is_refused(tmp_path: Path):
     (tmp_path / "p.jpg").write_text("no picture")
     with pytest.raises(PictureError):
         choose_model(tmp_path / "p.jpg")
+
+
+def test_auto_becomes_a_model_with_its_reason_and_what_was_chosen_stays(tmp_path: Path, photograph: Image.Image):
+    photograph.save(tmp_path / "p.jpg", quality=50)
+    options, reason = resolve_model(UpscaleOptions(scale=2), tmp_path / "p.jpg")
+    assert (options, len(reason)) == (UpscaleOptions("photo", scale=2), 1)
+    assert options.model in models_for(UpscaleOptions())
+    chosen = UpscaleOptions("base")
+    assert resolve_model(chosen, tmp_path / "gone.jpg") == (chosen, ())
+    assert models_for(chosen) == ("base",)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_pixels_alone_tell_as_much_as_a_file_that_says_nothing(photograph: Image.Image, dtype: type):
+    clean = np.array(photograph).astype(dtype) * (257 if dtype == np.uint16 else 1)
+    assert choose_by_pixels(clean).model == "lite"
+    noise = np.random.default_rng(0).normal(0, np.iinfo(dtype).max / 25, clean.shape)
+    noisy = (clean + noise).round().clip(0, np.iinfo(dtype).max).astype(dtype)
+    assert choose_by_pixels(noisy).model == "photo"

@@ -227,11 +227,11 @@ def test_in_a_container_its_own_limit_counts(tmp_path):
     assert free_cgroup_memory(tmp_path) == 500_000_000  # cached files can be dropped
 
 
-def test_with_little_memory_left_tiles_are_small(monkeypatch):
+def test_with_little_memory_left_tiles_are_small():
     model = CAEResNet.from_pretrained("caesr-base-x4")
-    plenty = choose_tile(model, torch.device("cpu"))
-    monkeypatch.setattr("caesr.engine.plan.free_memory", lambda: 3e7)
-    assert choose_tile(model, torch.device("cpu")) == 128 < plenty
+    for device, plenty in (("cpu", 320), ("cuda", 1024)):
+        sides = [choose_tile(model, torch.float16, torch.device(device), free_bytes) for free_bytes in (3e7, 3e10)]
+        assert sides == [128, plenty]
 
 
 def test_an_error_that_is_not_memory_is_not_swallowed(family, photograph, monkeypatch):
@@ -300,6 +300,8 @@ def test_unusable_networks_and_options_are_refused_with_a_message():
 
 
 def test_options_name_the_networks_and_how_they_are_used(photograph):
+    with pytest.raises(ValueError, match="model=auto is chosen for a file"):
+        Upscaler.from_options(UpscaleOptions())
     options = UpscaleOptions(model="lite", tile=64, ensemble=True, precision="float32", device="cpu")
     upscaler = Upscaler.from_options(options)
     assert (upscaler.tile, upscaler.symmetries, upscaler.true_to_input) == (64, 8, False)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from caesr import Upscaler
 from caesr.cli import main
 from tests.conftest import ROOT
 
@@ -22,6 +23,11 @@ def picture(path: Path, width: int = 24, height: int = 20) -> Path:
 def caesr(*arguments: object) -> int:
     """Run a command on the CPU, and return its exit code."""
     return main([*map(str, arguments), "--device", "cpu"])
+
+
+def any_model(upscaler: Upscaler) -> dict[str, Upscaler]:
+    """Return an upscaler for whatever model the options name or Auto chooses."""
+    return {"lite": upscaler, "photo": upscaler}
 
 
 def files(folder: Path) -> set[str]:

@@ -19,10 +19,10 @@ from caesr.jobs.report import Job, Report, Status
 from caesr.jobs.runner import local_engine, run_job
 from caesr.options import OutputOptions, UpscaleOptions
 from tests.conftest import small
-from tests.jobs.command import contents, files, picture, report, width
+from tests.jobs.command import any_model, contents, files, picture, report, width
 from zoo.messages import Message
 
-TWICE = UpscaleOptions(scale=2)
+TWICE = UpscaleOptions("lite", scale=2)
 PNG = OutputOptions()
 
 
@@ -42,7 +42,7 @@ class Runner:
     ) -> Report:
         """Run a batch and return its report, whose failures are listed by the names of their files."""
         self.tried, found = [], Report()
-        inner = local_engine(self.upscaler, upscale, output, quiet)
+        inner = local_engine(any_model(self.upscaler), upscale, output, quiet)
 
         def engine(jobs: Iterable[Job]) -> Generator[Status]:
             for status in inner(jobs):
@@ -119,7 +119,7 @@ def test_a_picture_that_is_gone_when_its_turn_comes_costs_no_other(run, tmp_path
         statuses = list(batch.plan())
         (tmp_path / "in/b.png").unlink()
         for status in statuses:
-            steps = Steps(run_job(run.upscaler, status.job, TWICE, PNG))
+            steps = Steps(run_job(any_model(run.upscaler), status.job, TWICE, PNG))
             list(steps)
             batch.record(steps.result)
     assert files(tmp_path / "out") == {"a_x2.png", "sub/a_x2.png"}
@@ -129,7 +129,7 @@ def test_a_picture_that_is_gone_when_its_turn_comes_costs_no_other(run, tmp_path
 def test_a_job_that_was_done_since_it_was_given_is_not_done_again(tmp_path, upscaler):
     photo, target = picture(tmp_path / "a.png"), tmp_path / "result.png"
     target.write_bytes(b"another worker's")
-    steps = Steps(run_job(upscaler, Job(ListedPicture("a.png"), str(photo), str(target)), TWICE, PNG))
+    steps = Steps(run_job(any_model(upscaler), Job(ListedPicture("a.png"), str(photo), str(target)), TWICE, PNG))
     assert list(steps) == []
     assert (steps.result.state, steps.result.error) == ("done", "")
     assert target.read_bytes() == b"another worker's"
@@ -138,7 +138,9 @@ def test_a_job_that_was_done_since_it_was_given_is_not_done_again(tmp_path, upsc
 def test_an_error_keeps_its_template_and_parameters_for_translations(tmp_path, upscaler):
     photo = tmp_path / "a.png"
     photo.write_bytes(b"no picture")
-    steps = Steps(run_job(upscaler, Job(ListedPicture("a.png"), str(photo), str(tmp_path / "b.png")), TWICE, PNG))
+    steps = Steps(
+        run_job(any_model(upscaler), Job(ListedPicture("a.png"), str(photo), str(tmp_path / "b.png")), TWICE, PNG)
+    )
     list(steps)
     assert steps.result.state == "failed"
     assert isinstance(steps.result.error, Message)
@@ -226,7 +228,7 @@ def test_killed_before_lines_reach_the_object_store_its_results_are_known(run):
     memory.put(run.pictures, f"{root}/in", recursive=True)
     run.pictures, run.out = f"memory:/{root}/in", f"memory:/{root}/out"
     killed = run.batch()  # never closed
-    for status in local_engine(run.upscaler, TWICE, PNG, quiet)(status.job for status in killed.plan()):
+    for status in local_engine(any_model(run.upscaler), TWICE, PNG, quiet)(status.job for status in killed.plan()):
         killed.record(status)
     assert run().kept == 3
 

@@ -44,7 +44,7 @@ def test_a_grey_file_of_any_kind_comes_back_grey(tmp_path: Path, name: str):
     pixels = read_picture(source).pixels
     assert pixels.shape[2] >= 3
     assert np.array_equal(as_rgb(pixels), pixels[:, :, :3])
-    upscale_file(source, target, UpscaleOptions(scale=2, device="cpu"))
+    upscale_file(source, target, UpscaleOptions("lite", scale=2, device="cpu"))
     result = read_picture(target).pixels
     expected = Upscaler(load_family("lite"), "cpu")(np.dstack([pixels[:, :, :1], pixels[:, :, 3:]]), 2)
     assert np.array_equal(result[:, :, :3], as_rgb(expected))
@@ -57,7 +57,7 @@ def test_hidden_colours_are_kept_in_files(tmp_path: Path, suffix: str, scale: in
     image = np.dstack([noise(40, 50, 3), np.where(noise(40, 50) > 128, 255, 0)]).astype(np.uint8)
     source, target = tmp_path / "a.png", tmp_path / f"b.{suffix}"
     Image.fromarray(image).save(source)
-    options = UpscaleOptions(scale=scale, keep_hidden_colours=scale > 1, device="cpu")
+    options = UpscaleOptions("lite", scale=scale, keep_hidden_colours=scale > 1, device="cpu")
     upscale_file(source, target, options, OutputOptions(quality=100))
     expected = Upscaler(load_family("lite"), "cpu", keep_hidden_colours=scale > 1)(image, scale)
     assert np.array_equal(np.asarray(Image.open(target)), expected)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -14,16 +15,17 @@ import pytest
 from PIL import Image
 
 from caesr import Upscaler
+from caesr.engine.progress import Progress
 from caesr.files.store import StoreError
 from caesr.jobs.batch import Batch, run_batch
-from caesr.jobs.report import Report
+from caesr.jobs.report import Job, Report
 from caesr.jobs.runner import local_engine
 from caesr.options import OutputOptions, UpscaleOptions
 from tests.conftest import ROOT, small
-from tests.jobs.command import CAT, RECORDS, files, picture
+from tests.jobs.command import CAT, RECORDS, any_model, files, picture
 
 IS_WINDOWS = sys.platform == "win32"
-TWICE = UpscaleOptions(scale=2)
+TWICE = UpscaleOptions("lite", scale=2)
 PNG = OutputOptions()
 FULL = (
     "import resource, sys; from caesr.cli import main; "
@@ -58,12 +60,12 @@ def failures(
     out: Path,
     upscale: UpscaleOptions = TWICE,
     output: OutputOptions = PNG,
-    say: object = lambda *_, **__: None,
+    watch: Callable[[Job, Progress], None] = lambda job, progress: None,
 ) -> dict[str, str]:
     """Upscale a folder by a small network; return what failed, and why."""
     report, upscaler = Report(), Upscaler(small(2), "cpu", 32)
-    engine = local_engine(upscaler, upscale, output, say)  # type: ignore[arg-type]
-    run_batch(Batch([str(source)], str(out), upscale, output, "weights"), engine, report, 0, say)  # type: ignore[arg-type]
+    engine = local_engine(any_model(upscaler), upscale, output, watch=watch)
+    run_batch(Batch([str(source)], str(out), upscale, output, "weights"), engine, report, say=lambda line: None)
     return {Path(name).name: reason for name, reason in report.failed.items()}
 
 
@@ -164,11 +166,11 @@ def test_an_input_that_is_removed_in_mid_run_fails_and_the_others_are_upscaled(t
         picture(tmp_path / "in" / name)
     gone = tmp_path / "in/b.png"
 
-    def remove(line: str, end: str = "\n") -> None:
-        if line.startswith("a.png: "):
+    def remove(job: Job, progress: Progress) -> None:
+        if job.picture.name == "a.png":
             gone.unlink(missing_ok=True)
 
-    failed = failures(tmp_path / "in", tmp_path / "out", say=remove)
+    failed = failures(tmp_path / "in", tmp_path / "out", watch=remove)
     assert failed == {"b.png": f"There is no file {gone}; name a picture that is there."}
     assert files(tmp_path / "out") == {"a_x2.png", "c_x2.png"}
 
@@ -177,11 +179,11 @@ def test_an_output_folder_that_is_removed_in_mid_run_costs_one_picture(tmp_path:
     source, out = picture(tmp_path / "in/b.png").parent, tmp_path / "out"
     Image.fromarray(np.zeros((80, 80, 3), np.uint8)).save(source / "a.png")
 
-    def remove(line: str, end: str = "\n") -> None:
-        if line.startswith("a.png: 1/"):
+    def remove(job: Job, progress: Progress) -> None:
+        if (job.picture.name, progress.done) == ("a.png", 1):
             shutil.rmtree(out)
 
-    failed = failures(source, out, say=remove)
+    failed = failures(source, out, watch=remove)
     assert list(failed) == ["a.png"]
     assert "cannot be written (No such file or directory)" in failed["a.png"]
     assert files(out) == {"b_x2.png"}

@@ -4,15 +4,18 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from caesr.files.decoders.jpeg_quality import jpeg_quality
 from tests.jobs.command import caesr, contents, files, picture, report, width
 
 
 def test_a_picture_gets_its_result_beside_it_and_nothing_else(tmp_path):
     photo = picture(tmp_path / "photo.jpg")
     assert caesr(photo) == 0
-    assert {file.name for file in tmp_path.iterdir()} == {"photo.jpg", "photo_x4.png"}
-    assert width(tmp_path / "photo_x4.png") == 96
+    assert {file.name for file in tmp_path.iterdir()} == {"photo.jpg", "photo_x4.jpg"}
+    with Image.open(tmp_path / "photo_x4.jpg") as result:
+        assert (result.format, result.width, jpeg_quality(tmp_path / "photo_x4.jpg")) == ("JPEG", 96, 95)
 
 
 def test_without_the_verb_it_is_the_same(tmp_path):
@@ -24,12 +27,12 @@ def test_without_the_verb_it_is_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("words", "name", "wanted"),
     [
-        (["--scale", 2.5], "photo_x2.5.png", 60),
-        (["--width", 100], "photo_100w.png", 100),
-        (["--height", 100], "photo_100h.png", 120),
-        (["--long-side", 50], "photo_50px.png", 50),
-        (["--megapixels", 0.012], "photo_0.012mp.png", 120),
-        (["--scale", 2, "--format", "jpg"], "photo_x2.jpg", 48),
+        (["--scale", 2.5], "photo_x2.5.jpg", 60),
+        (["--width", 100], "photo_100w.jpg", 100),
+        (["--height", 100], "photo_100h.jpg", 120),
+        (["--long-side", 50], "photo_50px.jpg", 50),
+        (["--megapixels", 0.012], "photo_0.012mp.jpg", 120),
+        (["-s", "2x", "-f", "png"], "photo_x2.png", 48),
     ],
 )
 def test_the_name_of_a_result_says_its_size(tmp_path, words, name, wanted):
@@ -43,23 +46,23 @@ def test_two_pictures_that_differ_in_their_suffix_have_results_that_name_it(tmp_
     photos = [picture(tmp_path / "in/photo.jpg"), picture(tmp_path / "in/photo.png")]
     inputs = [tmp_path / "in"] if by_folder else photos
     expected = {"photo_jpg_x2.png", "photo_png_x2.png"}
-    assert caesr(*inputs, "-o", out, "--scale", 2) == 0
+    assert caesr(*inputs, "-o", out, "--scale", 2, "--format", "png") == 0
     assert files(out) == expected
-    assert caesr(*inputs, "--scale", 2) == 0
+    assert caesr(*inputs, "--scale", 2, "--format", "png") == 0
     assert files(tmp_path / "in") == expected | {"photo.jpg", "photo.png"}
 
 
 def test_equal_names_from_different_places_are_numbered_in_one_folder(tmp_path, out):
     photos = [picture(tmp_path / "one/photo.jpg", 24), picture(tmp_path / "two/photo.jpg", 30)]
     assert caesr(*photos, "-o", out) == 0
-    assert {name: width(out / name) for name in files(out)} == {"photo_x4.png": 96, "photo_2_x4.png": 120}
+    assert {name: width(out / name) for name in files(out)} == {"photo_x4.jpg": 96, "photo_2_x4.jpg": 120}
     assert caesr(*photos, "-o", out) == 0
 
 
 def test_equal_names_beside_their_pictures_need_no_number(tmp_path):
     photos = [picture(tmp_path / "one/photo.jpg"), picture(tmp_path / "two/photo.jpg")]
     assert caesr(*photos, "--scale", 2) == 0
-    assert files(tmp_path) == {f"{place}/photo{end}" for place in ("one", "two") for end in (".jpg", "_x2.png")}
+    assert files(tmp_path) == {f"{place}/photo{end}" for place in ("one", "two") for end in (".jpg", "_x2.jpg")}
 
 
 def test_several_folders_keep_their_names_in_the_output(tmp_path, out):
@@ -88,7 +91,7 @@ def test_files_that_a_shell_lists_twice_have_their_results_left_out(tmp_path, ca
         picture(tmp_path / name)
     assert caesr(*tmp_path.glob("*.jpg"), *tmp_path.glob("*.png"), "--scale", 2) == 0
     before = contents(tmp_path)
-    assert set(before) == {"a.jpg", "a.png", "b.png", "a_jpg_x2.png", "a_png_x2.png", "b_x2.png"}
+    assert set(before) == {"a.jpg", "a.png", "b.png", "a_x2.jpg", "a_x2.png", "b_x2.png"}
     capsys.readouterr()
     assert caesr(*tmp_path.glob("*.jpg"), *tmp_path.glob("*.png"), "--scale", 2) == 2
     assert contents(tmp_path) == before

@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caesr.jobs.naming import result_name, result_names, without_results
+from caesr.jobs.naming import format_note, result_name, result_names, without_results
 from caesr.options import OutputOptions, UpscaleOptions
 
-PNG = OutputOptions()
+PNG, SAME = OutputOptions("png"), OutputOptions()
 STEMS = st.sampled_from(["a", "A", "a_2", "a_jpg", "a_png", "a_jpg_2", "a_jpg_jpg", "a.b", "ä b"])
 SUFFIXES = st.sampled_from(["jpg", "JPG", "jpeg", "png", "tif"])
 PICTURES = st.lists(st.builds("{}.{}".format, STEMS, SUFFIXES), unique=True, max_size=12)
 UPSCALINGS = st.sampled_from([UpscaleOptions(), UpscaleOptions(scale=2.5), UpscaleOptions(megapixels=0.5)])
-OUTPUTS = st.sampled_from([PNG, OutputOptions("jpg")])
+OUTPUTS = st.sampled_from([PNG, SAME, OutputOptions("jpg")])
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,30 @@ def test_what_others_were_called_is_not_given_again():
 
 def test_a_result_is_named_after_the_format_that_was_asked_for():
     assert result_name("photo.png", UpscaleOptions(), OutputOptions("webp")) == "photo_x4.webp"
+
+
+@pytest.mark.parametrize(
+    ("source", "result", "note"),
+    [
+        *((f"photo.{suffix}", "photo_x4.jpg", "") for suffix in ("jpg", "JPEG", "jpe", "jfif", "mpo")),
+        *((f"a.{suffix}", f"a_x4.{suffix}", "") for suffix in ("png", "webp", "tif", "avif", "jxl")),
+        ("a.apng", "a_x4.png", ""),
+        ("a.tiff", "a_x4.tif", ""),
+        ("a.heic", "a_x4.jpg", "A HEIC is not written, so the result is a JPG."),
+        ("a.gif", "a_x4.png", "A GIF is not written, so the result is a PNG."),
+        ("a.bmp", "a_x4.png", "A BMP is not written, so the result is a PNG."),
+        ("a", "a_x4.png", "Its name says no format, so the result is a PNG."),
+    ],
+)
+def test_by_default_a_result_has_the_format_of_its_picture_or_that_is_said(source, result, note):
+    assert result_name(source, UpscaleOptions(), SAME) == result
+    assert "".join(format_note(source, SAME)) == note
+    assert format_note(source, OutputOptions("png")) == ()
+
+
+def test_by_default_pictures_of_two_formats_need_no_suffix_to_be_told_apart():
+    names = result_names(["photo.jpg", "photo.png", "a.jpg", "a.jpeg"], UpscaleOptions(), SAME)
+    assert list(names.values()) == ["a_jpeg_x4.jpg", "a_jpg_x4.jpg", "photo_x4.jpg", "photo_x4.png"]
 
 
 def test_pictures_that_differ_in_their_suffix_have_results_that_name_it():

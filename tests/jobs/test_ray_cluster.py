@@ -8,12 +8,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from caesr import Upscaler
 from caesr.cli import main
 from caesr.jobs.batch import Batch, run_batch, weights_digest
 from caesr.jobs.report import Job, Report, Status
-from caesr.jobs.runner import Engine, local_engine
+from caesr.jobs.runner import Engine, load_upscalers, local_engine
 from caesr.options import OutputOptions, UpscaleOptions
 from tests.jobs.command import contents, picture
 from tests.jobs.command import report as rows
@@ -24,7 +25,7 @@ from caesr.jobs import ray_cluster  # noqa: E402
 pytestmark = pytest.mark.slow
 
 PICTURES = 12
-OPTIONS = UpscaleOptions(scale=2, device="cpu")
+OPTIONS = UpscaleOptions("lite", scale=2, device="cpu")
 PNG = OutputOptions()
 
 
@@ -38,8 +39,8 @@ def two_workers() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def upscaler() -> Upscaler:
-    return Upscaler.from_options(OPTIONS)
+def upscalers() -> dict[str, Upscaler]:
+    return load_upscalers(OPTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -55,17 +56,17 @@ def quiet(*_: object, **__: object) -> None:
     """Say nothing."""
 
 
-def run(engine: Engine, upscaler: Upscaler, pictures: Path, out: Path) -> Report:
+def run(engine: Engine, upscalers: dict[str, Upscaler], pictures: Path, out: Path) -> Report:
     """Upscale the pictures by an engine."""
     report = Report()
-    batch = Batch([str(pictures)], str(out), OPTIONS, PNG, weights_digest(list(upscaler.models.values())))
+    batch = Batch([str(pictures)], str(out), OPTIONS, PNG, weights_digest(list(upscalers["lite"].models.values())))
     run_batch(batch, engine, report, say=quiet)
     return report
 
 
-def test_a_worker_is_killed_and_nothing_is_lost_or_done_twice(upscaler, pictures, tmp_path, capsys):
+def test_a_worker_is_killed_and_nothing_is_lost_or_done_twice(upscalers, pictures, tmp_path, capsys):
     said: list[str] = []
-    engine = ray_cluster.ray_engine(upscaler, OPTIONS, PNG, say=said.append)
+    engine = ray_cluster.ray_engine(upscalers, OPTIONS, PNG, say=said.append)
     killed: list[str] = []
 
     def killing(jobs: Iterable[Job]) -> Generator[Status]:
@@ -76,7 +77,7 @@ def test_a_worker_is_killed_and_nothing_is_lost_or_done_twice(upscaler, pictures
                     killed.append(status.worker)
                 yield status
 
-    report = run(killing, upscaler, pictures, tmp_path / "cluster")
+    report = run(killing, upscalers, pictures, tmp_path / "cluster")
     assert killed
     assert any("its worker ended" in line for line in said)
     assert report.summary() == f"{PICTURES} upscaled, 0 failed"
@@ -87,15 +88,28 @@ def test_a_worker_is_killed_and_nothing_is_lost_or_done_twice(upscaler, pictures
     assert len({line["worker"] for line in done}) > 1
     assert list(rows(tmp_path / "cluster")) == names
 
-    run(local_engine(upscaler, OPTIONS, PNG, quiet), upscaler, pictures, tmp_path / "alone")
+    run(local_engine(upscalers, OPTIONS, PNG, quiet), upscalers, pictures, tmp_path / "alone")
     assert contents(tmp_path / "cluster") == contents(tmp_path / "alone")
     command = ["batch", str(pictures), str(tmp_path / "alone"), "--engine", "ray", "--scale", "2", "--device", "cpu"]
-    assert main(command) == 0
+    assert main([*command, "-m", "lite"]) == 0
     assert f"0 upscaled, {PICTURES} done already" in capsys.readouterr().err  # one manifest for both
 
 
+def test_auto_chooses_on_a_cluster_as_on_one_machine(tmp_path):
+    clean = picture(tmp_path / "in/clean.png", 200, 132)
+    Image.open(clean).save(tmp_path / "in/compressed.jpg", quality=40)
+    for engine in ("ray", "local"):
+        words = ["batch", str(tmp_path / "in"), str(tmp_path / engine), "--engine", engine, "-s2", "--device", "cpu"]
+        assert main(words) == 0
+    assert contents(tmp_path / "ray") == contents(tmp_path / "local")
+    reasons = {name: row["notes"] for name, row in rows(tmp_path / "ray").items()}
+    assert reasons == {name: row["notes"] for name, row in rows(tmp_path / "local").items()}
+    assert "using Photo" in reasons["compressed.jpg"]
+    assert "using Faithful" in reasons["clean.png"]
+
+
 def test_a_picture_over_which_every_worker_ends_is_a_failure_and_stops_no_other(
-    upscaler, pictures, tmp_path, monkeypatch
+    upscalers, pictures, tmp_path, monkeypatch
 ):
     class DeadlyWorker(ray_cluster.Worker):
         def run(self, job: Job) -> Status:
@@ -104,31 +118,33 @@ def test_a_picture_over_which_every_worker_ends_is_a_failure_and_stops_no_other(
             return super().run(job)
 
     monkeypatch.setattr(ray_cluster, "Worker", DeadlyWorker)
-    engine = ray_cluster.ray_engine(upscaler, OPTIONS, PNG, cores=2, say=quiet)
-    report = run(engine, upscaler, pictures, tmp_path)
+    engine = ray_cluster.ray_engine(upscalers, OPTIONS, PNG, cores=2, say=quiet)
+    report = run(engine, upscalers, pictures, tmp_path)
     assert report.written == PICTURES - 1
     [(source, reason)] = report.failed.items()
     assert source == str(pictures / "4.png")
     assert "workers ended over it" in reason
 
 
-def test_a_failure_comes_back_as_a_sentence(upscaler, tmp_path):
+def test_a_failure_comes_back_as_a_sentence(upscalers, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in/a.png").write_bytes(b"no picture")
-    report = run(ray_cluster.ray_engine(upscaler, OPTIONS, PNG, say=quiet), upscaler, tmp_path / "in", tmp_path / "out")
+    report = run(
+        ray_cluster.ray_engine(upscalers, OPTIONS, PNG, say=quiet), upscalers, tmp_path / "in", tmp_path / "out"
+    )
     assert list(report.failed.values()) == ["a.png is a text, no picture; get the picture itself."]
 
 
-def test_workers_that_never_start_are_said(upscaler, pictures, tmp_path, monkeypatch):
+def test_workers_that_never_start_are_said(upscalers, pictures, tmp_path, monkeypatch):
     class StillbornWorker(ray_cluster.Worker):
         def __init__(self, *_: object):
             raise OSError("no such device")
 
     monkeypatch.setattr(ray_cluster, "Worker", StillbornWorker)
     with pytest.raises(RuntimeError, match="Workers cannot be started"):
-        run(ray_cluster.ray_engine(upscaler, OPTIONS, PNG), upscaler, pictures, tmp_path)
+        run(ray_cluster.ray_engine(upscalers, OPTIONS, PNG), upscalers, pictures, tmp_path)
 
 
-def test_a_cluster_without_room_is_said_before_anything_is_done(upscaler):
+def test_a_cluster_without_room_is_said_before_anything_is_done(upscalers):
     with pytest.raises(RuntimeError, match="no room"):
-        ray_cluster.ray_engine(upscaler, OPTIONS, PNG, cores=64)
+        ray_cluster.ray_engine(upscalers, OPTIONS, PNG, cores=64)

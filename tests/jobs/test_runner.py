@@ -19,10 +19,10 @@ from caesr.jobs.report import Job, Status
 from caesr.jobs.runner import run_job
 from caesr.options import OptionError
 from tests.conftest import small
-from tests.jobs.command import CAT, caesr, picture, report, width
+from tests.jobs.command import CAT, any_model, caesr, picture, report, width
 from zoo.messages import Message
 
-ON_CPU = UpscaleOptions(scale=2, device="cpu")
+ON_CPU = UpscaleOptions("lite", scale=2, device="cpu")
 
 
 def test_a_file_is_what_the_library_makes_of_its_pixels(tmp_path):
@@ -68,7 +68,7 @@ def animation(tmp_path: Path) -> Path:
 def do(source: object, target: object, output: OutputOptions) -> Status:
     """Do a job of a batch by a small network."""
     job = Job(ListedPicture("a"), str(source), str(target))
-    steps = Steps(run_job(Upscaler(small(2), "cpu"), job, ON_CPU, output))
+    steps = Steps(run_job(any_model(Upscaler(small(2), "cpu")), job, ON_CPU, output))
     for _ in steps:
         pass
     return steps.result
@@ -86,15 +86,18 @@ def test_a_note_is_a_warning_in_python(tmp_path, animation):
 def test_a_note_goes_to_terminal_manifest_and_report(tmp_path, animation, capsys):
     assert caesr(tmp_path, "-o", tmp_path / "out", "--scale", 2) == 0
     note = report(tmp_path / "out")["moving.gif"]["notes"]
-    assert "3" in note
-    assert f"moving_x2.png\n  {note}" in "\n".join(map(str.rstrip, capsys.readouterr().err.splitlines()))
-    assert note in (tmp_path / "out/manifest.jsonl").read_text()
+    reason, pages, format = note.split("; ", 2)
+    assert "lean picture" in reason
+    assert "3" in pages
+    assert "GIF is not written" in format.split("; ")[-1]
+    assert f"moving_x2.png · {note.replace('; A', ' · A').replace('; It', ' · It')}\n" in capsys.readouterr().err
+    assert all(one in (tmp_path / "out/manifest.jsonl").read_text() for one in (reason, pages))
     assert caesr(tmp_path, "-o", tmp_path / "out", "--scale", 2) == 0
     assert report(tmp_path / "out")["moving.gif"]["notes"] == note  # of what is kept, too
 
 
 def test_notes_are_messages_that_a_page_can_translate(tmp_path, animation):
-    notes = do(animation, tmp_path / "b.png", OutputOptions(keep_print_size=True)).notes
+    notes = do(animation, tmp_path / "b.png", OutputOptions("png", keep_print_size=True)).notes
     assert len(notes) == 2
     assert all(isinstance(note, Message) for note in notes)
 
@@ -139,7 +142,7 @@ def memory(tmp_path: Path) -> Iterator[str]:
 
 
 def test_of_a_store_the_date_is_kept_where_it_can_be_and_else_that_is_said(tmp_path, memory):
-    output = OutputOptions(keep_date=True)
+    output = OutputOptions("png", keep_date=True)
     past = store.changed_at(f"{memory}/a.png")
     status = do(f"{memory}/a.png", tmp_path / "b.png", output)
     assert (status.state, status.notes) == ("done", ())

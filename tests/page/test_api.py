@@ -15,8 +15,9 @@ from gradio_client import handle_file
 from PIL import Image
 
 import zoo
-from caesr import Upscaler
+from caesr import UpscaleOptions, Upscaler
 from caesr.imaging.resize import resize_image
+from caesr.jobs import upscale_file
 from caesr.model.family import load_family
 from tests.browsing import CAT, ROOT, api_client, download, drop, upscale, visit
 
@@ -28,6 +29,17 @@ def test_a_program_gets_the_pixels_of_the_library(server, photograph):
     assert Path(result).name == "cat_x2.5.png"
     upscaler = Upscaler(load_family("lite"), "cpu", tile=64)
     assert np.array_equal(np.array(Image.open(result)), upscaler(photograph, 2.5))
+
+
+def test_by_default_a_program_gets_what_the_library_makes_of_a_file(server, tmp_path, photograph):
+    source = tmp_path / "cat.jpg"
+    Image.fromarray(photograph).save(source, quality=50)
+    result = Path(api_client(server).predict(handle_file(source), scale=2, api_name="/upscale"))
+    assert result.name == "cat_x2.jpg"
+    library = upscale_file(source, tmp_path / "library.jpg", UpscaleOptions(scale=2, device="cpu"))
+    assert result.read_bytes() == library.read_bytes()
+    photo = UpscaleOptions("photo", scale=2, device="cpu")
+    assert library.read_bytes() == upscale_file(source, tmp_path / "photo.jpg", photo).read_bytes()
 
 
 def test_a_program_can_choose_all_that_the_page_offers(server, photograph):
@@ -139,7 +151,7 @@ async def call_by_mcp(server: str) -> tuple[list[str], str]:
         async with ClientSession(reader, writer) as session:
             await session.initialize()
             tools = [tool.name for tool in (await session.list_tools()).tools]
-            answer = await session.call_tool("upscale", {"file": picture, "model": "lite", "scale": 3})
+            answer = await session.call_tool("upscale", {"file": picture, "scale": 3})
             return tools, str(answer)
 
 
@@ -161,6 +173,6 @@ def test_page_api_mcp_and_command_line_give_the_same_bytes(browser, server, tmp_
     drop(page, CAT)
     upscale(page, "678 × 450")
     result = download(page, "#download", tmp_path).read_bytes()
-    assert Path(api_client(server).predict(handle_file(CAT), "lite", 3, api_name="/upscale")).read_bytes() == result
+    assert Path(api_client(server).predict(handle_file(CAT), scale=3, api_name="/upscale")).read_bytes() == result
     assert upscale_by_command_line(tmp_path / "line") == result
     assert upscale_by_mcp(server) == result

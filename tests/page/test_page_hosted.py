@@ -26,7 +26,7 @@ from zoo import space
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PATH = "/caesr"
-START = "import app; app.CLEAN_SECONDS = 1; app.main()"
+START = "from caesr.page import app; app.CLEAN_SECONDS = 1; app.main()"
 
 
 @dataclass(frozen=True)

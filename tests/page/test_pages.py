@@ -16,7 +16,7 @@ from tests.browsing import api_client
 from tests.conftest import ROOT
 
 SAMPLES = ROOT / "tests" / "samples" / "pages"
-TWICE = UpscaleOptions(scale=2)
+TWICE = UpscaleOptions("lite", scale=2)
 
 
 @pytest.mark.parametrize("name", ["moving.gif", "moving.webp", "scan.tif"])

@@ -9,8 +9,9 @@ import pytest
 
 from caesr.files.listed import ListedPicture
 from caesr.jobs.report import Job, Status
+from caesr.page.batch_files import packed, sorted_out, unpack_earlier
 from caesr.page.drop_zone import Dropped
-from caesr.page.tab_batch import packed, sorted_out, to_cards, unpack_earlier
+from caesr.page.tab_batch import to_cards
 from tests.jobs.command import picture
 from zoo.messages import Message
 

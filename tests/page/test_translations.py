@@ -25,8 +25,9 @@ CHINESE = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
 ERRORS = FILES["zh"]["errors"]
 STATES = ("queued", "done", "kept", "failed", "skipped", "left")
 # What the page cannot reach: modules of the command line only.
-UNREACHED = ["caesr/cli.py", "caesr/training", "caesr/jobs/ray_cluster.py", "caesr/evaluation/verbs.py",
-             "caesr/evaluation/evaluate.py", "zoo/publish.py", "zoo/space.py", "zoo/cli.py"]  # fmt: skip
+UNREACHED = ["caesr/cli", "caesr/training", "caesr/jobs/ray_cluster.py", "caesr/evaluation/verbs.py",
+             "caesr/evaluation/evaluate.py", "zoo/publish.py", "zoo/space.py", "zoo/cli.py",
+             "zoo/export.py", "zoo/site.py", "caesr/integrations"]  # fmt: skip
 
 
 def sources() -> list[Path]:
@@ -59,7 +60,7 @@ def said_by_name() -> tuple[set[str], set[str], set[str]]:
     positions = {"label": 0, "code": 0, "say": 1}
     keys: dict[str, set[str]] = {name: set() for name in positions}
     texts: set[str] = set()
-    for file in [ROOT / "app.py", *(ROOT / "caesr" / "page").glob("*.py")]:
+    for file in (ROOT / "caesr" / "page").glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 texts.add(node.value)
@@ -79,6 +80,7 @@ def said_of_data() -> tuple[set[str], set[str]]:
         labels |= {f"kind_{row.name}"} if row.exclusive else set()
     sentences = (
         {f"{kind}_{family}" for family in FAMILIES for kind in ("name", "purpose")}
+        | {f"name_{name}" for name in INTERPOLATIONS}
         | {"purpose_original"}
         | {f"state_{state}" for state in STATES}
     )

@@ -11,6 +11,7 @@ import os
 import pickle
 from collections.abc import Callable, Iterator
 from functools import partial, wraps
+from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
@@ -18,6 +19,7 @@ import gradio as gr
 import torch
 
 fork = multiprocessing.get_context("fork")
+before_call: Callable[[float], None] | None = None  # gets the seconds; raises where there is no quota left
 calls: list[dict[str, Any]] = []  # of each call: its process, the seconds asked for, how many yields crossed
 cuda_is_available = torch.cuda.is_available
 torch.cuda.is_available = lambda: True
@@ -38,27 +40,41 @@ def GPU(task: Callable | None = None, *, duration: Callable | None = None) -> Ca
     @wraps(task)
     def handler(*arguments: Any) -> Iterator[Any]:
         call: dict[str, Any] = {"seconds": duration(*arguments), "yields": 0}
+        if before_call:
+            before_call(call["seconds"])
         (reader, writer), stop = fork.Pipe(duplex=False), fork.Event()
         call["process"] = process = fork.Process(target=child, args=(task, pickle.dumps(arguments), writer, stop))
         process.start()
         writer.close()
         calls.append(call)
+        messages: SimpleQueue[bytes | None] = SimpleQueue()  # without limit, as that of `spaces`
+        Thread(target=drain, args=(reader, messages), daemon=True).start()
         try:
             while True:
-                kind, *value = pickle.loads(reader.recv_bytes())
+                message = messages.get()
+                if message is None:
+                    raise gr.Error("GPU task aborted")
+                kind, *value = pickle.loads(message)
                 if kind == "end":
                     return
                 if kind == "error":
                     raise value[0]
                 call["yields"] += 1
                 yield value[0]
-        except EOFError:
-            raise gr.Error("GPU task aborted") from None
         finally:
             stop.set()
             process.join()
 
     return handler
+
+
+def drain(reader: Any, messages: SimpleQueue) -> None:
+    """Take all that the process sends, as soon as it sends it; None at the end."""
+    try:
+        while True:
+            messages.put(reader.recv_bytes())
+    except EOFError:
+        messages.put(None)
 
 
 def child(task: Callable, arguments: bytes, writer: Any, stop: Any) -> None:

@@ -137,6 +137,8 @@ def test_a_zoo_is_published_and_fetched_into_an_empty_cache(hub, shipped, cache,
     assert repository.tags == {"v0.1.0": entry.revision}
     assert b"hf download someone/caesr-lite-x2" in repository.commits[entry.revision]["README.md"]
     uploaded = {path: content for path, content in repository.commits[entry.revision].items() if path[0] != "."}
+    made = {name: uploaded.pop(name) for name in ("model.onnx", "example.png")}
+    assert all(made.values())
     assert uploaded == {file.name: file.read_bytes() for file in (shipped / NAME).iterdir()}
 
     hub.log.clear()
