@@ -22,8 +22,6 @@ from benchmarks.pictures import CAT
 from tests.serving import Served, served
 from tests.visitors import Errand, errand, leave_in_mid_run, visitor
 
-# glibc gives nearly every thread a heap of its own, and memory that one has freed is not available to the others
-ARENAS = "2"
 MEMORY_SECONDS = 5  # between two samples of the server's memory
 
 
@@ -99,7 +97,7 @@ def main() -> None:
     about["others"] = round(os.getloadavg()[0], 1)  # processes that wanted a core already before
     with tempfile.TemporaryDirectory() as mine, tempfile.TemporaryDirectory() as home:
         errands = [errand(number, Path(mine)) for number in range(options.clients)]
-        with served(Path(home), CUDA_VISIBLE_DEVICES="", MALLOC_ARENA_MAX=ARENAS) as page:
+        with served(Path(home), CUDA_VISIBLE_DEVICES="") as page:
             found = {"together": run_together(page, errands, options.minutes)}
             results.show(found)
             found["leaving"] = run_leavers(page, errands[0], options.leavers)

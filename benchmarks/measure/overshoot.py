@@ -4,8 +4,8 @@
 
 NAME is a checkpoint of the zoo or the folder of one; without any, all of the zoo and bicubic are measured. Each result
 is the share of values, on the two-tone pictures of benchmarks/two_tone.py, that lie outside the two tones by more than
-15 % of the contrast. Flat pictures of one grey are upscaled, too. `alone` is the share of the network alone, without the
-limits of caesr/imaging/limits.py; `cost` is what these take from the PSNR-Y on Set5 in dB.
+15 % of the contrast. Flat pictures of one grey are upscaled, too. `alone` is the share of the network alone, without
+the limits of caesr/imaging/limits.py; `cost` is what these take from the PSNR-Y on Set5 in dB.
 
 Writes benchmarks/results/overshoot.json.
 """

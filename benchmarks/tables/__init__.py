@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from benchmarks import ROOT
-from benchmarks.tables import decisions, edges, readme, reliability, scale, speed
+from benchmarks.tables import auto_model, decisions, edges, readme, reliability, scale, speed
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MARKED = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -18,6 +18,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "families": readme.families,
     "models": readme.models,
     "degraded": readme.degraded,
+    "auto": auto_model.auto_model,
     "overshoot": edges.overshoot,
     "peers": speed.peers,
     "scales": speed.scales,
