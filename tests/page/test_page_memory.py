@@ -11,9 +11,9 @@ from tests.conftest import ROOT
 pytestmark = pytest.mark.slow
 
 THREADS = """
-import ctypes, sys, threading
-from caesr.page.memory import limit_heaps
+import ctypes, runpy, sys, threading
 
+limit_heaps = runpy.run_path("caesr/page/memory.py")["limit_heaps"]  # without the rest of the package
 if sys.argv[1] == "limited":
     limit_heaps()
 at_once = threading.Barrier(12)

@@ -137,6 +137,43 @@ def test_a_run_can_be_cancelled_and_the_next_one_works(page):
 
 @pytest.mark.browser
 @pytest.mark.slow
+@pytest.mark.parametrize(("event", "carrier"), [("drop", "dataTransfer"), ("paste", "clipboardData")])
+def test_a_picture_can_be_dropped_or_pasted(page, event, carrier):
+    page.reload()
+    page.evaluate(
+        """async ([event, carrier]) => {
+            const blob = await (await fetch("example-before.jpg")).blob();
+            const data = new DataTransfer();
+            data.items.add(new File([blob], `${event}.jpg`, { type: "image/jpeg" }));
+            const kind = event === "drop" ? DragEvent : ClipboardEvent;
+            document.body.dispatchEvent(new kind(event, { [carrier]: data, bubbles: true, cancelable: true }));
+        }""",
+        [event, carrier],
+    )
+    expect(page.locator("#facts")).to_contain_text(f"{event}.jpg: 300 × 200")
+    expect(page.locator("#run")).to_be_enabled()
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_what_is_too_large_to_be_shown_is_reduced_row_by_row(page, photograph):
+    rows = photograph[:7, :11]
+    encoded = page.evaluate(
+        """async (rows) => {
+            const { ReducedPng } = await import("./reduced.js");
+            const png = new ReducedPng(11, 7, 3, 2);
+            for (const row of rows) await png.write(Uint8Array.from(row));
+            return [...new Uint8Array(await (await png.finish()).arrayBuffer())];
+        }""",
+        [rows[:5].ravel().tolist(), rows[5:].ravel().tolist()],
+    )
+    expected = rows[:6, :10].reshape(3, 2, 5, 2, 3).mean(axis=(1, 3))
+    found = np.array(Image.open(BytesIO(bytes(encoded))))
+    assert np.abs(found - expected).max() <= 0.5
+
+
+@pytest.mark.browser
+@pytest.mark.slow
 def test_what_is_no_picture_is_refused_and_the_page_speaks_chinese(page, tmp_path):
     (tmp_path / "notes.png").write_text("no picture")
     page.set_input_files("#file", tmp_path / "notes.png")

@@ -85,8 +85,8 @@ def test_the_installed_zoo_is_whole(commands, tmp_path):
 def test_the_installed_command_upscales_a_photograph(commands, tmp_path):
     Image.open(ROOT / "examples" / "cat.png").convert("RGB").resize((60, 40)).save(tmp_path / "photo.jpg")
     run(commands / "caesr", "photo.jpg", folder=tmp_path, CUDA_VISIBLE_DEVICES="")
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["photo.jpg", "photo_x4.png"]
-    assert Image.open(tmp_path / "photo_x4.png").size == (240, 160)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["photo.jpg", "photo_x4.jpg"]
+    assert Image.open(tmp_path / "photo_x4.jpg").size == (240, 160)
 
 
 def test_an_error_of_the_installed_command_is_its_exit_code(commands, tmp_path):

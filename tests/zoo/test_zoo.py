@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 from huggingface_hub import ModelCard
+from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 
 import zoo
 from caesr import CAEResNet, load_family
@@ -37,6 +38,10 @@ def test_an_entry_agrees_with_its_files_its_card_and_the_measured_results(name):
 def test_the_hub_reads_the_measured_results_from_a_card(name):
     data = ModelCard((catalogue.CHECKPOINTS / name / "README.md").read_text()).data
     assert (data.model_name, data.library_name, data.license) == (name, "caesr", "apache-2.0")
+    assert data.pipeline_tag == "image-to-image"
+    assert [example["src"] for example in data.widget] == ["example.png"]
+    index = eval_results_to_model_index(name, data.eval_results)  # as the Hub holds it
+    assert model_index_to_eval_results(index) == (name, data.eval_results)
     read = {(result.dataset_name, result.metric_type): result.metric_value for result in data.eval_results}
     figures = zoo.info(name).figures
     assert read["Set5", "psnr"] == round(figures["Set5"]["psnr_y"], 2)

@@ -234,8 +234,8 @@ if (navigator.serviceWorker) {
   navigator.serviceWorker.register("sw.js").catch(() => {}); // without it, the page works as long as its server does
   await navigator.serviceWorker.ready;
   // Threads need headers that the service worker adds, from the next load on; a frame has no say in it.
-  if (!self.crossOriginIsolated && self.top === self && !picture && !sessionStorage.getItem("caesr-reloaded")) {
-    sessionStorage.setItem("caesr-reloaded", "yes");
+  const isReload = performance.getEntriesByType("navigation")[0]?.type === "reload"; // which has not helped, then
+  if (!self.crossOriginIsolated && self.top === self && !picture && !isReload) {
     location.reload();
   } else if (!navigator.connection?.saveData) {
     upscaling.prepare(model()); // so that it also works offline from now on

@@ -85,7 +85,7 @@ const WORDS = {
   },
 };
 
-let language = (localStorage.getItem("caesr-language") ?? navigator.language).startsWith("zh") ? "zh" : "en";
+let language = (recall() ?? navigator.language).startsWith("zh") ? "zh" : "en";
 
 /** Return a sentence with its {fields} filled in. */
 export function say(key, values = {}) {
@@ -107,6 +107,17 @@ export function speak(chosen = language) {
     button.setAttribute("aria-pressed", String(button.dataset.language === language));
 }
 
+/** Keep the spoken language for the next visit, where the browser allows a page to keep something. */
 export function remember() {
-  localStorage.setItem("caesr-language", language);
+  try {
+    localStorage.setItem("caesr-language", language);
+  } catch {} // in a frame, whose storage may be blocked
+}
+
+function recall() {
+  try {
+    return localStorage.getItem("caesr-language");
+  } catch {
+    return null;
+  }
 }
