@@ -36,12 +36,11 @@ def save_portrait(photograph: np.ndarray) -> np.ndarray:
     return np.rot90(np.asarray(Image.open("photo.jpg")), -1)
 
 
-def test_the_first_example_turns_a_phones_portrait_upright_and_keeps_its_profile(tmp_path, monkeypatch, photograph):
+def test_an_example_turns_a_phones_portrait_upright_and_keeps_its_profile(tmp_path, monkeypatch, photograph):
     monkeypatch.chdir(tmp_path)
     upright = save_portrait(photograph)
-    exec(
-        compile(re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1], "README", "exec"), {}
-    )
+    code = next(example.values[0] for example in EXAMPLES if "scale=2.5" in example.values[0])
+    exec(compile(code, "README.md", "exec"), {})
     with Image.open("large.png") as large:
         assert large.info["icc_profile"] == make_profile()
         assert ORIENTATION not in large.getexif()

@@ -21,8 +21,8 @@ def auto_model() -> str:
     ]
     head = ["input", "PSNR-Y (dB)", "LPIPS", "DISTS", "blockiness", "noise", "Photo chosen by pixels alone (%)"]
     note = (
-        "By how much Photo is better than Lite at ×4, all three with + for better, on ten pictures of B100; the medians "
-        "of what the detectors find in fifty, saved without their file's quality. "
+        "By how much Photo is better than Lite at ×4, all three with + for better, on ten pictures of B100; "
+        "medians of what the detectors find in fifty, saved without their file's quality. "
         f"{dated(content)}."
     )
     return table(head, rows, note)

@@ -34,7 +34,9 @@ on_linux = pytest.mark.skipif(
 def upscale(source: Path, target: Path, scale: float = 2) -> Status:
     """Upscale a file with a small network."""
     job = Job(ListedPicture(source.name), str(source), str(target), overwrite=True)
-    steps = Steps(run_job({"lite": Upscaler(small(2), "cpu")}, job, UpscaleOptions("lite", scale=scale), OutputOptions()))
+    steps = Steps(
+        run_job({"lite": Upscaler(small(2), "cpu")}, job, UpscaleOptions("lite", scale=scale), OutputOptions())
+    )
     for _ in steps:
         pass
     return steps.result
