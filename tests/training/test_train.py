@@ -126,35 +126,33 @@ def test_another_network_is_not_continued(photos, recipe, tmp_path):
 @pytest.mark.parametrize(
     "losses", [FIDELITY, pytest.param(TEXTURE, marks=pytest.mark.data)], ids=["fidelity", "texture"]
 )
-@pytest.mark.parametrize("interrupt", [7, 15], ids=["at constant rates", "in the cool-down"])
 def test_a_stopped_and_resumed_run_ends_with_the_weights_of_an_unstopped_one(
-    photos, recipe, tmp_path, monkeypatch, losses, interrupt
+    photos, recipe, tmp_path, monkeypatch, losses
 ):
     if losses is TEXTURE:
         if not FEATURES.is_dir():
             pytest.skip("LEFT OUT: no features here; CAESR_DATA names the folder that holds them.")
         (tmp_path / "data/features").symlink_to(FEATURES)
     recipe.write_text(RECIPE.replace(FIDELITY, losses).replace("warmup", "drawings = 0.4\nwarmup"))
-    settings, spans = read_recipe(recipe), {"length": Span(steps=12), "cool_down": Span(steps=6)}
-    straight = train(settings, tmp_path / "straight", CPU, **spans)
-    advance, calls = Run.advance, []
+    settings, length, cool_down = read_recipe(recipe), Span(steps=12), Span(steps=6)
+    straight = train(settings, tmp_path / "straight", CPU, length=length, cool_down=cool_down)
+    advance = Run.advance
+    for interrupt, left in ((7, {"length": Span(steps=5)}), (15, {})):  # at constant rates; in the cool-down
+        calls: list[int] = []
 
-    def interrupted(self):
-        calls.append(1)
-        if len(calls) == interrupt:
-            os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C does
-        return advance(self)
+        def interrupted(self, calls=calls, interrupt=interrupt):
+            calls.append(1)
+            if len(calls) == interrupt:
+                os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C does
+            return advance(self)
 
-    monkeypatch.setattr(Run, "advance", interrupted)
-    train(settings, tmp_path / "stopped", CPU, **spans)
-    assert len(calls) == interrupt
-    if interrupt < 12:
-        spans["length"] = Span(steps=12 - interrupt)
-    else:
-        del spans["length"]
-    stopped = train(settings, tmp_path / "stopped", CPU, resume=True, **spans)
-    assert len(calls) == 18
-    assert are_close(stopped, straight)
+        monkeypatch.setattr(Run, "advance", interrupted)
+        out = tmp_path / f"stopped-{interrupt}"
+        train(settings, out, CPU, length=length, cool_down=cool_down)
+        assert len(calls) == interrupt
+        stopped = train(settings, out, CPU, resume=True, cool_down=cool_down, **left)
+        assert len(calls) == 18
+        assert are_close(stopped, straight)
 
 
 def test_the_names_in_a_resume_file_stay_so_that_older_runs_can_be_resumed(photos, recipe, tmp_path):
