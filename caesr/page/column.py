@@ -45,7 +45,10 @@ def wire(blocks: gr.Blocks, c: Controls, device: Device) -> None:
         dropped = c.dropped(values)
         start: dict[Any, Any] = {}  # what a new picture begins with
         if str(dropped) != values[seen]:
-            start = {c.confirm: False, scale: suggested_scale(dropped, values[scale])}
+            start = {c.confirm: False}
+            suggested = suggested_scale(dropped, values[scale])
+            if suggested != values[scale]:  # else a scale chosen in the meantime stays
+                start[scale] = suggested
             values = {**values, **start}
         chosen = {name: values[shown] for name, shown in settings.items()}
         said: dict[Any, Any] = {c.problem: "", c.facts: "", c.plan: "", c.command: "", c.python: "", memory: chosen}
@@ -66,8 +69,8 @@ def wire(blocks: gr.Blocks, c: Controls, device: Device) -> None:
         except EXPECTED_ERRORS as error:
             said[c.problem] = problem(error, dropped, request)
         if start:
-            said |= {seen: str(dropped), scale: start[scale]}
-            question["value"] = start[c.confirm]
+            question["value"] = start.pop(c.confirm)
+            said |= {seen: str(dropped), **start}
         return {**said, c.run: gr.update(interactive=can_run), c.confirm: question}
 
     outputs = [c.problem, c.facts, c.about, c.plan, c.command, c.python, c.run, c.confirm, memory, scale, seen]
