@@ -113,7 +113,7 @@ def run_export(options: argparse.Namespace) -> None:
 
 def run_verify(_: argparse.Namespace) -> None:
     for entry in catalogue.read().values():
-        export.check_onnx(entry, hub.shipped_folder(entry))
+        export.check_onnx(entry, hub.shipped_folder(entry) / export.MODEL)
         print(f"{entry.name}: sound")
 
 

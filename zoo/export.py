@@ -53,14 +53,13 @@ def describe_onnx(entry: Entry, folder: Path, file: Path | None = None) -> Entry
         return replace(entry, onnx_sha256=digest, onnx_size=file.stat().st_size)
 
 
-def check_onnx(entry: Entry, folder: Path) -> None:
-    """Compare the ONNX file in a checkpoint's folder, if there is one, with the catalogue.
+def check_onnx(entry: Entry, file: Path) -> None:
+    """Compare the ONNX file of a checkpoint with the catalogue; one that is not there, or not in it, passes.
 
     Raises:
         ZooError: it is another.
     """
-    file = folder / MODEL
-    if file.exists() and sha256(file) != entry.onnx_sha256:
+    if file.exists() and entry.onnx_sha256 and sha256(file) != entry.onnx_sha256:
         raise ZooError(
             Message("{file} is not the one of the catalogue. Remove it, or write it by `zoo export`.", file=file)
         )

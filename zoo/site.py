@@ -113,13 +113,9 @@ def write_model(entry: Entry, models: Path | None, folder: Path) -> dict[str, st
     """Write a network into `models/`, and return what the page has to know of it."""
     with TemporaryDirectory() as temporary:
         file = find_model(entry, models, Path(temporary))
-        digest = sha256(file)
-        if entry.onnx_sha256 and digest != entry.onnx_sha256:
-            raise ZooError(
-                Message("{file} is not the one of the catalogue. Remove it, or write it by `zoo export`.", file=file)
-            )
+        export.check_onnx(entry, file)
         properties = read_properties(file.read_bytes())
-        name = f"models/{entry.name}-{digest[:8]}.onnx"
+        name = f"models/{entry.name}-{sha256(file)[:8]}.onnx"
         (folder / "models").mkdir(exist_ok=True)
         shutil.copy(file, folder / name)
     sides = {key: int(properties[key]) for key in ("scale", "stride", "halo")}

@@ -31,6 +31,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "sweep-optimiser": partial(decisions.sweep, "optimiser"),
     "sweep-join": partial(decisions.sweep, "join"),
     "engine": decisions.engine,
+    "encoding": decisions.encoding,
     "precision": decisions.precision,
     "tiles": decisions.tiles,
     "backends": decisions.backends,

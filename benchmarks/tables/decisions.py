@@ -36,6 +36,18 @@ def engine() -> str:
     return table(head, rows, note)
 
 
+def encoding() -> str:
+    """Render the processor time of writing results by format, before and now."""
+    content = results.read("encoding")
+    ways: dict[str, dict[str, str]] = {}
+    for row in content["found"]:
+        if "way" in row:
+            ways.setdefault(row["format"], {})[row["way"]] = f"{row['ms_per_mp']} ({row['mb_per_mp']} MB)"
+    rows = [[name, way["row by row, before"], way["row by row, as in use"]] for name, way in ways.items()]
+    note = f"Milliseconds of a processor for a megapixel of *lite*'s results, and its file. {measured(content)}"
+    return table(["format", "before", "now"], rows, note)
+
+
 def precision() -> str:
     """Render what bfloat16 costs."""
     found = results.read("precision")

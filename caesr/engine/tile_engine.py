@@ -26,7 +26,7 @@ from caesr.imaging.limits import limit_overshoot, limit_to_surroundings
 from caesr.model.caeresnet import CAEResNet
 
 QUANTUM = 32  # pixels; the sides of a static tile are multiples, also of every network's stride
-COMPILE_AFTER = 256  # tiles of a shape; compiling takes as long as some hundred tiles
+COMPILE_AFTER = 256  # tiles of a shape: compiling takes seconds
 MAX_COMPILED = 4  # shapes
 
 log = logging.getLogger("caesr.engine.tile_engine")

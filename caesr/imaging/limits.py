@@ -22,8 +22,8 @@ def limit_to_surroundings(y: Tensor, x: Tensor, source: Window, output: Window, 
     and what is flat stays exactly that.
 
     Args:
-        y: (C, h', w') in [0, 1], the window `output` of the result.
-        x: (C, h, w) in [0, 1], the window `source` of the input: the `surroundings` of `output` along both axes.
+        y: (..., C, h', w') in [0, 1], the window `output` of the result.
+        x: (..., C, h, w) in [0, 1], the window `source` of the input: the `surroundings` of `output` along both axes.
         scale: the factor between them.
     """
     low, high = _join_around(x, torch.minimum), _join_around(x, torch.maximum)

@@ -153,6 +153,5 @@ def upscale(network: CAEResNet, image: Tensor) -> Tensor:
     result, scale = network(image).clamp_(0, 1), network.config.scale
     (height, width), (out_height, out_width) = image.shape[-2:], result.shape[-2:]
     source, output = ((0, height), (0, width)), ((0, out_height), (0, out_width))
-    for y, x in zip(result, image, strict=True):
-        limit_overshoot(y, x, source, output, scale)
+    limit_overshoot(result, image, source, output, scale)
     return result

@@ -57,6 +57,6 @@ def test_an_edge_stays_as_steep_as_the_network_makes_it():
 
 def test_a_smooth_gradient_keeps_levels_between_those_of_its_file():
     image = np.arange(40, dtype=np.uint8).repeat(8)[None, :, None].repeat(32, 0).repeat(3, 2) + 90
-    deep = (image.astype(np.uint16)) * 257
+    deep = image.astype(np.uint16) * 257
     result = Upscaler(load_family("lite"), "cpu")(deep, 2)
     assert len(np.unique(result)) > 60
