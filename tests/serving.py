@@ -51,7 +51,9 @@ def served(
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     log, url = home / "log", f"http://127.0.0.1:{port}"
-    variables = {**environment, "GRADIO_SERVER_PORT": str(port), "TMPDIR": str(home), **more}
+    # Importing the page sets GRADIO_TEMP_DIR; a test beside this one may have, so it is not left to be inherited.
+    folders = {"TMPDIR": str(home), "GRADIO_TEMP_DIR": str(home / "gradio" / "caesr")}
+    variables = {**environment, "GRADIO_SERVER_PORT": str(port), **folders, **more}
     with log.open("w") as stream:
         process = subprocess.Popen(command, cwd=folder, env=variables, stdout=stream, stderr=stream)
     try:
