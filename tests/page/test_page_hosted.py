@@ -17,6 +17,7 @@ import zoo
 from caesr import Upscaler
 from caesr.model.caeresnet import CAEResNet
 from caesr.model.family import load_family
+from caesr.page.header import header_html
 from tests.browsing import CAT, READY, check_stopped_page, download, drop, turn_to, unfold, upscale, visit
 from tests.hub_server import Hub, publish_by_hand
 from tests.proxy import Proxy
@@ -26,6 +27,7 @@ from zoo import space
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PATH = "/caesr"
+STATIC_PAGE = 'https://someone-caesr.static.hf.space/?from="page"&to=<home>'
 START = "from caesr.page import app; app.CLEAN_SECONDS = 1; app.main()"
 
 
@@ -47,7 +49,7 @@ def hosted(tmp_path_factory) -> Iterator[Hosted]:
     with Hub() as hub:
         publish_by_hand(folder, hub)
         variables = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home / "hub"), "GRADIO_ROOT_PATH": PATH}
-        variables |= {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(folder)}
+        variables |= {"CAESR_STATIC_PAGE": STATIC_PAGE, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(folder)}
         with served(home, [sys.executable, "-c", START], folder, **variables) as page, Proxy(page.url, PATH) as proxy:
             yield Hosted(page, proxy, hub, folder)
     check_stopped_page(page)
@@ -66,6 +68,18 @@ def test_below_a_path_everything_is_asked_for_below_it(browser, hosted, tmp_path
     expect(page.locator("#catalogue")).to_contain_text("caesr-lite-x4", timeout=READY)
     assert page.outside == []
     assert set(hosted.proxy.outside) <= {"/favicon.ico"}  # which browsers ask for by themselves
+
+
+def test_the_head_links_to_the_page_that_needs_no_server_where_its_address_is_configured(browser, hosted):
+    page = visit(browser, hosted.proxy.url, query="/", locale="zh-CN")
+    link = page.get_by_role("link", name="无需上传：在浏览器中运行")
+    expect(link).to_have_attribute("href", STATIC_PAGE)
+
+
+@pytest.mark.parametrize("address", ["", "javascript:alert(1)", "//other.host/"])
+def test_what_is_no_web_address_is_never_linked(monkeypatch, address):
+    monkeypatch.setenv("CAESR_STATIC_PAGE", address)
+    assert "<a " not in header_html(None)
 
 
 def test_a_checkpoint_is_fetched_from_the_hub_and_then_cached(browser, hosted):
