@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from axe_playwright_python.sync_playwright import Axe
 from huggingface_hub import metadata_load
 from PIL import Image
@@ -15,6 +16,9 @@ from playwright.sync_api import expect
 
 import zoo
 from caesr import Upscaler, load_family
+from caesr.engine.auto_model import choose_model
+from caesr.files.decoders.jpeg_quality import jpeg_quality
+from caesr.imaging import artefacts
 from tests.conftest import ROOT
 from tests.static_site import READY, save_as, serve, upscale_file, visit_site
 from zoo import site
@@ -133,6 +137,53 @@ def test_a_run_can_be_cancelled_and_the_next_one_works(page):
     page.click("#scales label:has-text('×2')")
     page.click("#run")
     expect(page.locator("#save")).to_be_visible(timeout=READY)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_the_model_that_suits_a_picture_is_the_one_that_the_engine_chooses(page, tmp_path):
+    photo = Image.open(ROOT / "examples" / "page" / "coffee.jpg").convert("RGB").resize((150, 100))
+    photo.save(tmp_path / "clean.png")
+    photo.save(tmp_path / "chat.jpg", quality=60)
+    photo.save(tmp_path / "fine.jpg", quality=96, subsampling=0)
+    Image.open(tmp_path / "chat.jpg").save(tmp_path / "pasted.png")
+    noisy = np.array(photo) + np.random.default_rng(0).normal(0, 8, (100, 150, 3))
+    Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(tmp_path / "noisy.png")
+    photo.resize((40, 30)).save(tmp_path / "tiny.png")
+    page.reload()
+    families = []
+    for name in ("clean.png", "chat.jpg", "fine.jpg", "pasted.png", "noisy.png", "tiny.png"):
+        page.set_input_files("#file", tmp_path / name)
+        expect(page.locator("#facts")).to_contain_text(name)
+        choice = choose_model(tmp_path / name)
+        expect(page.locator("#models :checked")).to_have_value(choice.model)
+        expect(page.locator("#purpose")).to_contain_text(str(choice.reason))
+        families.append(choice.model)
+    assert families == ["lite", "photo", "lite", "photo", "photo", "lite"]
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_artefacts_are_measured_as_the_engine_measures_them(page, photograph, tmp_path):
+    def measure(name: str, grey: np.ndarray) -> float:
+        script = f"async ([grey, w, h]) => (await import('./auto.js')).{name}(Float32Array.from(grey), w, h)"
+        return page.evaluate(script, [grey.ravel().tolist(), grey.shape[1], grey.shape[0]])
+
+    noisy = np.random.default_rng(0).normal(128, 30, (70, 131))
+    for grey in (np.array(Image.fromarray(photograph).convert("L")).astype(np.float32), noisy.astype(np.float32)):
+        tensor = torch.from_numpy(grey)[None, None]
+        assert measure("blockiness", grey) == pytest.approx(artefacts.blockiness(tensor).item(), rel=1e-4)
+        crops = tensor[0, 0].unfold(0, 64, 64).unfold(1, 64, 64).reshape(-1, 1, 64, 64)
+        assert measure("noise", grey) == pytest.approx(artefacts.noise(crops).min().item(), rel=1e-3)
+
+    script = "async (b) => (await import('./auto.js')).jpegQuality(new DataView(Uint8Array.from(b).buffer))"
+    image = Image.fromarray(photograph[:16, :16])
+    for quality in (1, 20, 50, 75, 90, 100):
+        image.save(tmp_path / "a.jpg", quality=quality)
+        assert page.evaluate(script, list((tmp_path / "a.jpg").read_bytes())) == jpeg_quality(tmp_path / "a.jpg")
+    encoded = (tmp_path / "a.jpg").read_bytes()
+    for length in (0, 3, 25, 60, 85):  # cut off, in or before a table
+        assert page.evaluate(script, list(encoded[:length])) is None
 
 
 @pytest.mark.browser

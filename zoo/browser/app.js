@@ -1,10 +1,11 @@
 // The page: a picture in, a model and a scale chosen, the result shown and saved. worker.js does the work.
+import { chooseFamily } from "./auto.js";
 import { EXAMPLE, show, showExample } from "./shown.js";
 import { Upscaling } from "./upscaling.js";
 import { remember, say, speak } from "./words.js";
 
 const MAX_MEGAPIXELS = 400; // of a result
-const MAX_PHOTO = 2e6; // pixels of a JPEG that is given to the slower model unasked
+const MAX_PHOTO = 2e6; // pixels of a picture that is given to the slower model unasked
 const ORDER = ["photo", "lite", "texture"]; // in which families are offered
 const IS_SMALL = matchMedia("(pointer: coarse)").matches; // a phone or tablet
 const MAX_SHOWN = IS_SMALL ? 16e6 : 50e6; // pixels of a result that are shown at once
@@ -13,7 +14,7 @@ const find = (id) => document.getElementById(id);
 const { runtime, models } = await (await fetch("models.json")).json();
 const upscaling = new Upscaling(runtime, MAX_SHOWN);
 const families = [...new Set(models.map((model) => model.family))].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b));
-let picture = null; // { blob, name, url, width, height }
+let picture = null; // { blob, name, url, width, height, suited }
 let result = null; // { blob, shown, reduction, width, height, scale, seconds, provider, threads, name, url, before }
 let family = families[0], scale = 4; // chosen
 let isChosen = false; // by the visitor, and not for them
@@ -33,7 +34,8 @@ function drawSettings() {
   drawSegments("models", families, (name) => say(name), family, () => true);
   drawSegments("scales", [2, 3, 4], (n) => `×${n}`, scale, (n) => scalesOf(family).includes(n));
   const only = scalesOf(family).length === 1 ? say("only_scale", { n: scale }) : "";
-  find("purpose").textContent = `${say(`${family}_for`)} ${only}`;
+  const reason = picture && !isChosen ? say(picture.suited.reason, picture.suited.values) : say(`${family}_for`);
+  find("purpose").textContent = `${reason} ${only}`;
   const from = picture && `${picture.name}: ${picture.width} × ${picture.height} → ${picture.width * scale} × ${picture.height * scale}`;
   find("facts").textContent = from ?? say("formats");
   find("run").disabled = !picture || upscaling.isRunning;
@@ -56,12 +58,18 @@ function drawSegments(id, values, label, chosen, isEnabled) {
   if (focused) place.querySelector(":checked")?.focus();
 }
 
-/** Choose what suits a picture, unless the visitor has chosen: small JPEGs are restored, the rest stays faithful. */
+/** Choose what suits the picture, unless the visitor has chosen. */
 function suggest() {
   if (isChosen) return;
-  const pixels = picture.width * picture.height;
-  if (picture.blob.type === "image/jpeg" && pixels <= MAX_PHOTO && families.includes("photo")) choose("photo", 4);
-  else choose("lite", scalesOf("lite").findLast((n) => pixels * n * n <= MAX_SHOWN) ?? 2);
+  if (picture.suited.family === "photo") choose("photo", 4);
+  else choose("lite", scalesOf("lite").findLast((n) => picture.width * picture.height * n * n <= MAX_SHOWN) ?? 2);
+}
+
+/** Return the family that suits a picture, and why; the slower one only where it does not take too long. */
+async function findSuited(blob, image) {
+  const suited = await chooseFamily(blob, image);
+  const isLarge = image.naturalWidth * image.naturalHeight > MAX_PHOTO;
+  return suited.family === "photo" && isLarge ? { family: "lite", reason: "is_large", values: {} } : suited;
 }
 
 // ── a picture ──
@@ -69,14 +77,16 @@ async function take(blob, name = blob.name) {
   if (!blob || upscaling.isRunning) return;
   const url = URL.createObjectURL(blob), image = new Image();
   image.src = url;
+  let suited;
   try {
     await image.decode();
+    suited = await findSuited(blob, image);
   } catch {
     URL.revokeObjectURL(url);
     return complain("cannot_read", { name });
   }
   forget();
-  picture = { blob, name, url, width: image.naturalWidth, height: image.naturalHeight };
+  picture = { blob, name, url, width: image.naturalWidth, height: image.naturalHeight, suited };
   complain(null);
   find("stopped").textContent = "";
   suggest();
