@@ -63,6 +63,7 @@ class Run:
         self.forward: Callable[[Tensor], Tensor] = self.model  # or the compiled model
         self.ema_model = deepcopy(self.model).eval()  # the running mean of the weights
         self.objective = Objective(recipe, device)
+        self.measures = ("psnr_y", "lpips") if self.objective.perceptual else ("psnr_y",)
         self.optimizer = make_optimizer(self.model, recipe.muon_rate, recipe.adam_rate)
         if source and folder and (folder / RESUME).exists():
             self._load_tensors(folder)
@@ -124,13 +125,19 @@ class Run:
         return self.pictures.sample(self.step, seed_generator(self.generator, self.recipe.seed, self.step))[:2]
 
     @torch.no_grad()
-    def validate(self) -> float:
-        """Return the mean PSNR on Y in dB over 48 fixed crops of held-out photographs, degraded as the recipe says."""
+    def validate(self) -> dict[str, float]:
+        """Return the mean PSNR on Y in dB over 48 fixed crops of held-out photographs, degraded as the recipe says.
+
+        With a perceptual loss their LPIPS is returned, too, on the features that the loss looks at.
+        """
         low_res, high_res = self.validation.sample(48, torch.Generator(self.device).manual_seed(0))
-        output = self.ema_model(low_res).clamp(0, 1).mul(255).round()
-        pairs = zip(output.split(1), high_res.mul(255).split(1), strict=True)
-        values = [psnr_ssim_y(x, y, self.recipe.model.scale)[0] for x, y in pairs]
-        return sum(values) / len(values)
+        output = self.ema_model(low_res).clamp(0, 1).mul(255).round().div(255)
+        found = dict.fromkeys(self.measures, 0.0)
+        for x, y in zip(output.split(1), high_res.split(1), strict=True):
+            found["psnr_y"] += psnr_ssim_y(255 * x, 255 * y, self.recipe.model.scale)[0] / len(output)
+            if self.objective.perceptual:
+                found["lpips"] += self.objective.perceptual(x, y).item() / len(output)
+        return found
 
     def facts(self) -> dict:
         """Return what the checkpoint says of its training: its name, its base model and all stages so far."""

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from csv import DictReader
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,10 @@ def test_a_stopped_and_resumed_run_ends_with_the_weights_of_an_unstopped_one(
     recipe.write_text(RECIPE.replace(FIDELITY, losses).replace("warmup", "drawings = 0.4\nwarmup"))
     settings, length, cool_down = read_recipe(recipe), Span(steps=12), Span(steps=6)
     straight = train(settings, tmp_path / "straight", CPU, length=length, cool_down=cool_down)
+    with (straight / "log.csv").open() as log:
+        assert all(
+            ("lpips" in row) == (losses is TEXTURE) and float(row.get("lpips", 1)) > 0 for row in DictReader(log)
+        )
     advance = Run.advance
     for interrupt, left in ((7, {"length": Span(steps=5)}), (15, {})):  # at constant rates; in the cool-down
         calls: list[int] = []
