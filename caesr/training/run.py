@@ -90,6 +90,12 @@ class Run:
             self.base_model = facts.get("name", self.recipe.start)
 
     @property
+    def pixels(self) -> int:
+        """The low-res pixels seen so far, over all stages."""
+        own = (self.step - self.first_step) * self.recipe.batch * self.recipe.patch**2
+        return own + sum(stage.pixels for stage in history.read_stages(self.past))
+
+    @property
     def rate_factor(self) -> float:
         """The share of the recipe's rates that the next step uses."""
         factor = min(1.0, (self.step - self.optimizer_step + 1) / max(1, self.recipe.warmup))

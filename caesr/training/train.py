@@ -117,7 +117,7 @@ def train_phase(run: Run, out: Path, phase: Phase, signals: list[int], resumed: 
     with (out / LOG).open("a" if resumed else "w", newline="") as stream:
         log = csv.writer(stream)
         if not resumed:
-            log.writerow(["step", "seconds", "loss", *run.measures])
+            log.writerow(["step", "seconds", "pixels", "loss", *run.measures])
         while fraction_done() < 1 and not signals:
             step_loss = run.advance()
             now = time.monotonic()
@@ -133,7 +133,8 @@ def train_phase(run: Run, out: Path, phase: Phase, signals: list[int], resumed: 
                 loss = value if math.isnan(loss) else 0.95 * loss + 0.05 * value
             if int(VALIDATIONS * fraction_done()) > validations or now - validated > VALIDATION_SECONDS:
                 validations, validated, found = int(VALIDATIONS * fraction_done()), now, run.validate()
-                log.writerow([run.step, round(run.seconds, 1), f"{loss:.6f}", *(f"{x:.4f}" for x in found.values())])
+                row = [run.step, round(run.seconds, 1), run.pixels, f"{loss:.6f}"]
+                log.writerow([*row, *(f"{x:.4f}" for x in found.values())])
                 stream.flush()
                 line = f"step {run.step}  {run.seconds / 60:.1f} min  rate {run.rate_factor:.2f}  loss {loss:.5f}  "
                 print(line + "  ".join(f"{name} {x:.4f}" for name, x in found.items()), flush=True)

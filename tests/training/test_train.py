@@ -54,7 +54,7 @@ def test_a_recipe_trains_into_a_checkpoint_that_beats_its_start(photos, recipe, 
         error, untrained_error = ((model(low_res) - high_res).square().mean() for model in (net, untrained))
     assert error < 0.98 * untrained_error
     assert count_steps(out) == 200
-    assert (out / "log.csv").read_text().startswith("step,seconds,loss,psnr_y")
+    assert (out / "log.csv").read_text().startswith("step,seconds,pixels,loss,psnr_y")
     assert "step 200" in capsys.readouterr().out
 
 
@@ -138,9 +138,9 @@ def test_a_stopped_and_resumed_run_ends_with_the_weights_of_an_unstopped_one(
     settings, length, cool_down = read_recipe(recipe), Span(steps=12), Span(steps=6)
     straight = train(settings, tmp_path / "straight", CPU, length=length, cool_down=cool_down)
     with (straight / "log.csv").open() as log:
-        assert all(
-            ("lpips" in row) == (losses is TEXTURE) and float(row.get("lpips", 1)) > 0 for row in DictReader(log)
-        )
+        rows = list(DictReader(log))
+    assert all(("lpips" in row) == (losses is TEXTURE) and float(row.get("lpips", 1)) > 0 for row in rows)
+    assert int(rows[-1]["pixels"]) == int(rows[-1]["step"]) * 4 * 16 * 16
     advance = Run.advance
     for interrupt, left in ((7, {"length": Span(steps=5)}), (15, {})):  # at constant rates; in the cool-down
         calls: list[int] = []
