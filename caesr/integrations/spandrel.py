@@ -48,7 +48,10 @@ class CAEResNetArch(Architecture[CAEResNet]):
         """
         weights, config = dict(state_dict), deduce_config(state_dict)
         if config.scale == 1 and SCALE not in weights:
-            message = "The scale of these weights is only in their file: load it by ModelLoader().load_from_file."
+            message = (
+                "The scale of these weights is only in their file: load it by ModelLoader().load_from_file, "
+                "in ComfyUI by the node Upscale (CAESR)."
+            )
             raise ValueError(Message(message))
         weights.pop(SCALE, None)
         network = CAEResNet(**asdict(config)).eval()

@@ -16,11 +16,18 @@ from caesr import UpscaleOptions, Upscaler
 from caesr.engine.auto_model import choose_by_pixels
 from caesr.engine.progress import Progress
 from caesr.imaging.resize import resize
-from caesr.options import AUTO, MAX_SCALE, Option, option_table
+from caesr.options import AUTO, Option, option_table
 
 LEFT_OUT = ("keep_hidden_colours",)  # ComfyUI has transparency as a mask, apart from the picture
 FIRST = ("model", "scale", "texture", "tile")  # the others are advanced
 MAX_SIZE = 1 << 16  # of a field for pixels
+DEVICES = ("cpu", "cuda", "mps")
+STEPS = {"scale": 0.05, "megapixels": 0.1, "tile": 32}  # of the arrows; ComfyUI rounds typed whole numbers to them
+WORDS = {  # where those of the table do not fit
+    "model": "auto looks at the picture; a family takes its checkpoint for the scale",
+    "device": "auto: the one that ComfyUI computes on",
+    "texture": "only with the model texture; {}",
+}
 LEVELS = 65535  # of 16 bits: finer than what any picture file holds
 
 
@@ -57,6 +64,8 @@ class CaesrUpscale:
         if values.get("model") != "texture":
             values.pop("texture", None)  # the dial shows a value always, and means something there alone
         options = UpscaleOptions(**values)
+        if options.device == AUTO:
+            options = replace(options, device=comfyui_device())
         if options.model == AUTO:  # one model for the whole batch, so that frames of a film are alike
             options = replace(options, model=choose_by_pixels(to_pixels(image[0].cpu())).model)
         scale = options.scale_for(image.shape[1], image.shape[2])
@@ -71,30 +80,42 @@ class CaesrUpscale:
 
 def describe_input(row: Option, advanced: bool = False) -> tuple:
     """Return an option as ComfyUI describes an input: a kind, or choices, with default, bounds and words."""
-    more: dict[str, Any] = {"tooltip": row.help} | ({"advanced": True} if advanced else {})
+    words = WORDS.get(row.name, "{}").format(row.help)
+    more: dict[str, Any] = {"tooltip": words} | ({"advanced": True} if advanced else {})
     if row.name == "model":
         entries = [zoo.info(name) for name in zoo.names()]
         families = list(dict.fromkeys(entry.family for entry in entries))
         return [AUTO, *families, *zoo.names()], more | {"default": row.default}
     if row.choices or row.name == "device":
-        choices = row.choices or ("auto", "cpu", "cuda", "mps")
+        choices = row.choices or (AUTO, *DEVICES)
         return list(choices), more | {"default": row.default}
     if row.kind is bool:
         return "BOOLEAN", more | {"default": row.default}
     most = row.most if row.most < math.inf else MAX_SIZE
     if row.allows_auto or (row.least > 0 and row.default is None):  # 0 stands for automatic, or for nothing asked for
         bounds: dict[str, Any] = {"default": 0, "min": 0, "max": most}
+        more["tooltip"] += "; 0: automatic" if row.allows_auto else "; 0: not asked for"
     else:
         bounds = {"default": most if row.default is None else row.default, "min": row.least, "max": most}
     if row.kind is int:
-        return "INT", more | {name: int(value) for name, value in bounds.items()}
-    return "FLOAT", more | bounds | {"step": 0.05 if most == MAX_SCALE else 1.0}
+        return "INT", more | {name: int(value) for name, value in bounds.items()} | {"step": STEPS.get(row.name, 1)}
+    return "FLOAT", more | bounds | {"step": STEPS.get(row.name, 1.0)}
 
 
 @lru_cache(maxsize=1)
 def load_upscaler(options: UpscaleOptions) -> Upscaler:
     """Return the Upscaler of options; the last one is kept, so that the next run need not load it again."""
     return Upscaler.from_options(options)
+
+
+def comfyui_device() -> str:
+    """Return the device that ComfyUI computes on; outside it, or if it is of another kind than ours, "auto"."""
+    try:
+        from comfy.model_management import get_torch_device
+    except ImportError:
+        return AUTO
+    device = get_torch_device()
+    return str(device) if device.type in DEVICES else AUTO
 
 
 def upscale_picture(upscaler: Upscaler, picture: Tensor, scale: float, report: Callable[[Progress], None]) -> Tensor:

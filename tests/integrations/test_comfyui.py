@@ -70,7 +70,31 @@ def test_every_option_of_the_table_is_an_input_with_its_bounds(node):
     choices, bounds = described["model"]
     assert {"lite", "photo", "caesr-lite-x2"} <= set(choices)
     assert bounds["default"] in choices
-    assert all(rows[name].words in described[name][1]["tooltip"] for name in rows)
+    assert all(rows[name].words in described[name][1]["tooltip"] for name in rows.keys() - {"model", "device"})
+    assert "folder" not in described["model"][1]["tooltip"]  # the list has none
+    for name in ("tile", "width", "megapixels"):
+        assert "0: " in described[name][1]["tooltip"]
+        assert described[name][1]["min"] == 0
+    assert described["tile"][1]["step"] >= rows["tile"].least  # so that no arrow leads to a tile that is refused
+    assert described["megapixels"][1]["step"] < 1
+
+
+@pytest.mark.parametrize(("name", "used"), [("cpu", "cpu"), ("mps", "mps"), ("xpu", "auto")])
+def test_it_computes_where_comfyui_computes(node, package, picture, monkeypatch, name, used):
+    chosen = []
+
+    def from_options(options, **more):
+        chosen.append(options.device)
+        return Upscaler(load_family("lite"), device="cpu", precision="float32")
+
+    management = types.SimpleNamespace(get_torch_device=lambda: torch.device(name))
+    monkeypatch.setitem(sys.modules, "comfy", types.ModuleType("comfy"))
+    monkeypatch.setitem(sys.modules, "comfy.model_management", management)
+    monkeypatch.setattr(Upscaler, "from_options", from_options)
+    package.upscale_node.load_upscaler.cache_clear()
+    node.upscale(picture, model="lite", scale=2.0)
+    package.upscale_node.load_upscaler.cache_clear()
+    assert chosen == [used]
 
 
 def test_where_the_mask_is_white_the_picture_is_only_resized(node, picture, photograph):
