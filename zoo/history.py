@@ -15,6 +15,7 @@ class Stage:
     degrade: str = "bicubic"
     loss: dict[str, float] = field(default_factory=dict)  # weight of each term
     drawings: float = 0.0  # share of the crops that were drawn
+    features: str = ""  # the frozen network that perceptual and adversarial losses looked at
 
     @property
     def pixels(self) -> int:

@@ -1,13 +1,16 @@
 """Measure how near the engine comes to the machine's own matrix products, in turns with them, on a CPU or a GPU.
 
     python -m benchmarks.measure.engine [NAME ...] [--device cuda] [--side 4096]
+    python -m benchmarks.measure.engine --rehearse
 
 NAME is a checkpoint, or a recipe whose network is then built with random weights; each is measured in float32 and half
 precision, from array to array, tiles and bytes included; on the CPU also the network alone, on the whole picture as
 PyTorch has it; on a GPU also the time for which the device computes, and how many kernels are launched, by PyTorch's
-profiler. Needs torch, numpy, pillow and safetensors only, as a borrowed machine may have no more.
+profiler. Then all else that can be known on a GPU only is checked (benchmarks/measure/gpu_checks.py), all together in
+less than ten minutes. Needs torch, numpy, pillow and safetensors only, as a borrowed machine may have no more.
 
-Writes benchmarks/results/engine.json, or gpu.json for a GPU.
+Writes benchmarks/results/engine.json, or gpu.json for a GPU, after every step, since a borrowed machine may be taken
+back. `--rehearse` goes through the checks on the CPU with small pictures, and writes nothing.
 """
 
 import argparse
@@ -21,6 +24,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks import ROOT, results
 from benchmarks.costs import Call, kmac, medians, time_in_turns
+from benchmarks.measure import gpu_checks
 from benchmarks.pictures import tiled_photograph
 from caesr import CAEResNet, Upscaler
 from caesr.engine.row_engine import with_precision
@@ -104,18 +108,32 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--device", choices=SIZES, default="cpu")
     parser.add_argument("--side", type=int, help="of a square picture, in pixels")
+    parser.add_argument("--rehearse", action="store_true", help="go through the checks of a GPU on the CPU")
     options = parser.parse_args()
-    about = results.header()
-    if options.device == "cuda":
+    if options.rehearse:
+        for check in gpu_checks.CHECKS:
+            for row in gpu_checks.run_check(check, "cpu"):
+                results.show({"check": check.__name__} | row)
+        return
+    about, is_gpu = results.header(), options.device == "cuda"
+    if is_gpu:
         about["device"] = torch.cuda.get_device_name()
     height, width = (options.side, options.side) if options.side else SIZES[options.device]
-    image, rows = tiled_photograph(height, width), []
+    image, rows, checks = tiled_photograph(height, width), list[dict[str, Any]](), dict[str, list[dict[str, Any]]]()
+    about |= {"height": height, "width": width, "found": rows}
+    if is_gpu:
+        about["checks"] = checks
+    file = "gpu" if is_gpu else "engine"
     for precision in PRECISIONS[options.device]:
         for name in options.names or NAMES[options.device]:
             rows.append(measure(name, precision, options.device, image))
             results.show(rows[-1])
-    about |= {"height": height, "width": width, "found": rows}
-    results.write("gpu" if options.device == "cuda" else "engine", about)
+            results.write(file, about)
+    for check in gpu_checks.CHECKS if is_gpu else ():
+        checks[check.__name__] = gpu_checks.run_check(check, "cuda")
+        for row in checks[check.__name__]:
+            results.show({"check": check.__name__} | row)
+        results.write(file, about)
 
 
 if __name__ == "__main__":

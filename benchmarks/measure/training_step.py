@@ -43,14 +43,14 @@ def parts(run: Run, hr: torch.Tensor, near: torch.Tensor) -> dict[str, Callable[
     """Return the parts of a step; "balance" is one in which the norms of the gradients are measured, too."""
     recipe, objective = run.recipe, run.objective
     lr, _ = run.sample()
-    generator = seed_generator(run.generator, 1, 1)
+    generator, pixel_generator = seed_generator(run.generator, 1, 1), torch.Generator(hr.device)
     count = itertools.count()
 
     def crops() -> None:
         run.pictures.sample(recipe.batch, generator)
 
     def degradation() -> None:
-        degrade(hr, recipe.model.scale, generator)
+        degrade(hr, recipe.model.scale, pixel_generator, generator)
 
     def student() -> None:
         with torch.autocast(run.device.type, dtype=torch.bfloat16):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from benchmarks import ROOT
-from benchmarks.tables import auto_model, decisions, edges, readme, reliability, scale, speed
+from benchmarks.tables import auto_model, decisions, edges, readme, reliability, scale, speed, training
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MARKED = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -26,12 +26,16 @@ TABLES: dict[str, Callable[[], str]] = {
     "sources": speed.sources,
     "profile": speed.profile,
     "trials": speed.trials,
+    "gpu": speed.gpu,
     "site": speed.site,
+    "curves": training.curves,
+    "hours": training.hours,
     "sweep-split": partial(decisions.sweep, "split"),
     "sweep-optimiser": partial(decisions.sweep, "optimiser"),
     "sweep-join": partial(decisions.sweep, "join"),
     "engine": decisions.engine,
     "encoding": decisions.encoding,
+    "launches": decisions.launches,
     "precision": decisions.precision,
     "tiles": decisions.tiles,
     "backends": decisions.backends,

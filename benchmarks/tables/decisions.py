@@ -48,6 +48,24 @@ def encoding() -> str:
     return table(["format", "before", "now"], rows, note)
 
 
+def launches() -> str:
+    """Render what small pictures could save by sharing a launch, beside what their files take."""
+    found = results.read("launches")
+    rows = [
+        [
+            f"{row['side']}×{row['side']} into {row['format']}",
+            f"{row['ms_of_files']:.1f}",
+            f"{found['ms_to_issue']:.1f}",
+        ]
+        for row in found["found"]
+    ]
+    note = (
+        f"Processor time. {found['pictures']} pictures one by one are {found['operators_alone']} operators, stacked "
+        f"{found['operators_stacked']}. {measured(found)}"
+    )
+    return table(["a picture ×4 by lite", "its files (ms)", "to issue its operators (ms)"], rows, note)
+
+
 def precision() -> str:
     """Render what bfloat16 costs."""
     found = results.read("precision")

@@ -136,6 +136,30 @@ def trials() -> str:
     return table(["what", "takes"], rows, f"{measured(start)} {measured(memory)}")
 
 
+def gpu() -> str:
+    """Render what the engine reaches on a GPU, and which checks it passed there."""
+    found = results.read("gpu")
+    if not found:
+        return (
+            "*Empty: this engine has not run on a GPU yet.* "
+            "`python -m benchmarks.measure.engine --device cuda` measures it and fills this table.\n"
+        )
+    rows = []
+    for row in found["found"]:
+        times = [f"{row[key]:.2f}" for key in ("ms_per_mp", "device_ms_per_mp")]
+        share = f"{100 * row['gflops'] / row['ceiling_gflops']:.0f} %"
+        rows.append([f"`{row['checkpoint']}`", row["precision"], *times, row["kernels"], row["device_mb"], share])
+    head = ["checkpoint", "precision", "ms/MP", "device: ms/MP", "kernels", "device: MB", "of a matrix product"]
+    judged = [(name, row["ok"]) for name, part in found.get("checks", {}).items() for row in part if "ok" in row]
+    failed = sorted({name.replace("_", " ") for name, is_ok in judged if not is_ok})
+    verdict = f"Not passed: {', '.join(failed)}." if failed else "All were passed."
+    note = (
+        f"{found['device']}; a picture of {found['width']}×{found['height']} pixels, from array to array. Checks of "
+        f"fidelity, seams, host waits, cancelled runs and scarce memory: {len(judged)}. {verdict} {measured(found)}"
+    )
+    return table(head, rows, note)
+
+
 def site() -> str:
     """Render the page of `zoo site` beside the engine."""
     found = results.read("site")

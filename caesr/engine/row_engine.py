@@ -23,7 +23,9 @@ def with_precision(model: CAEResNet, dtype: torch.dtype) -> CAEResNet:
     """Return a network whose layers compute in `dtype`, except those that see or make the picture itself.
 
     bfloat16 tells 128 levels between a half and one apart: enough for features, and for what bicubic lacks. float16
-    tells 1024. Called as a module the network converts between the two where they meet.
+    tells 1024. Called as a module the network converts between the two where they meet; then the first layer's features
+    are added to those of the first residual block before they are rounded, which halves the 8-bit values that differ
+    from float32's.
     """
     if dtype == torch.float32:
         return model
@@ -33,7 +35,10 @@ def with_precision(model: CAEResNet, dtype: torch.dtype) -> CAEResNet:
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             exact = layer is first or (layer is head and not model.config.global_residual)
             layer.to(torch.float32 if exact else dtype)
-    first.register_forward_hook(lambda _layer, _inputs, features: features.to(dtype))
+    block = model.encoder[2] if model.config.encoder_blocks[0] else None
+    if isinstance(block, ResidualBlock):
+        block.conv1.register_forward_pre_hook(lambda _layer, inputs: (inputs[0].to(dtype),))
+    (block or first).register_forward_hook(lambda _layer, _inputs, features: features.to(dtype))
     head.register_forward_pre_hook(lambda layer, inputs: (inputs[0].to(layer.weight.dtype),))
     return model
 

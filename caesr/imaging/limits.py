@@ -26,8 +26,8 @@ def limit_to_surroundings(y: Tensor, x: Tensor, source: Window, output: Window, 
         x: (..., C, h, w) in [0, 1], the window `source` of the input: the `surroundings` of `output` along both axes.
         scale: the factor between them.
     """
-    low, high = _join_around(x, torch.minimum), _join_around(x, torch.maximum)
-    y.clamp_(_expand(low, source, output, scale), _expand(high, source, output, scale))
+    x = x.movedim(-3, -1)
+    _clamp(y, _join_around(x, torch.minimum), _join_around(x, torch.maximum), source, output, scale)
 
 
 def limit_overshoot(y: Tensor, x: Tensor, source: Window, output: Window, scale: float) -> None:
@@ -37,12 +37,13 @@ def limit_overshoot(y: Tensor, x: Tensor, source: Window, output: Window, scale:
     exactly that: a network misses flat black and white by a level or more. The arguments are those of
     `limit_to_surroundings`.
     """
+    x = x.movedim(-3, -1)
     low, high = _join_around(x, torch.minimum), _join_around(x, torch.maximum)
     is_white, is_black = low == 1, high == 0
     low, high = _join_around(low, torch.minimum), _join_around(high, torch.maximum)
     slack = OVERSHOOT * (high - low) + LEVEL
     low, high = (low - slack).masked_fill_(is_white, 1), (high + slack).masked_fill_(is_black, 0)
-    y.clamp_(_expand(low, source, output, scale), _expand(high, source, output, scale))
+    _clamp(y, low, high, source, output, scale)
 
 
 def surroundings(output: Range, scale: float, length: int) -> Range:
@@ -58,20 +59,36 @@ def _nearest(output: Range, scale: float, length: int, device: torch.device | st
 
 
 def _join_around(x: Tensor, join: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Join each value with those of its eight neighbours; at the border with fewer."""
-    for axis in (-2, -1):
+    """Join each value of (..., h, w, C) with those of its eight neighbours; at the border with fewer."""
+    for axis in (-3, -2):
         count = x.shape[axis]
         wide = torch.cat((x.narrow(axis, 0, 1), x, x.narrow(axis, count - 1, 1)), axis)
         x = join(join(wide.narrow(axis, 0, count), x), wide.narrow(axis, 2, count))
     return x
 
 
-def _expand(x: Tensor, source: Window, output: Window, scale: float) -> Tensor:
-    """Return for each pixel of a window of the result the value of the input pixel that it lies in."""
-    for axis in (1, 0):  # columns first, of which there are fewer before rows are repeated
-        start, stop = source[axis]
-        # on a GPU, to which a copy would wait for what runs there; only MPS has no float64
-        device = x.device if x.is_cuda else "cpu"
-        nearest = _nearest(output[axis], scale, stop, device) - start
-        x = x.index_select(axis - 2, nearest.to(x.device))
-    return x
+def _clamp(y: Tensor, low: Tensor, high: Tensor, source: Window, output: Window, scale: float) -> None:
+    """Clamp each pixel of a window of the result between the limits of the input pixel that it lies in, in place.
+
+    Args:
+        y: (..., C, h', w').
+        low, high: (..., h, w, C): in memory, too, the channels of a pixel are side by side, as in `y`.
+    """
+    y = y.movedim(-3, -1)
+    low, high = (_spread(limit, 1, source, output, scale) for limit in (low, high))  # columns first: fewer than rows
+    (start, stop), first = output[0], source[0][0]
+    if start % scale == 0 and stop % scale == 0 and scale == int(scale):  # the rows of a pixel are clamped together
+        side = int(scale)
+        rows = slice(start // side - first, stop // side - first)
+        y.unflatten(-3, (-1, side)).clamp_(low[..., rows, None, :, :], high[..., rows, None, :, :])
+    else:
+        y.clamp_(*(_spread(limit, 0, source, output, scale) for limit in (low, high)))
+
+
+def _spread(limit: Tensor, axis: int, source: Window, output: Window, scale: float) -> Tensor:
+    """Return for each row (axis 0) or column of a window of the result that of (..., h, w, C) that it lies in."""
+    start, stop = source[axis]
+    # on a GPU, to which a copy would wait for what runs there; only MPS has no float64
+    device = limit.device if limit.is_cuda else "cpu"
+    nearest = _nearest(output[axis], scale, stop, device) - start
+    return limit.index_select(axis - 3, nearest.to(limit.device))

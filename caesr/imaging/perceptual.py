@@ -35,11 +35,15 @@ class Features(nn.Module):
         super().__init__()
         self.stages = nn.ModuleList(stages)
         self.channels, self.judged, self.lpips_name = channels, judged, lpips_name
+        self.mean: Tensor
+        self.deviation: Tensor
+        for name, values in (("mean", IMAGENET_MEAN), ("deviation", IMAGENET_STD)):
+            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Compute all features of (B, 3, H, W) in [0, 1], sides of at least 32."""
-        x = normalise(x)
+        x = (x - self.mean) / self.deviation
         features = []
         for stage in self.stages:
             x = stage(x)
@@ -217,11 +221,6 @@ class DISTS(nn.Module):
         similarity = torch.cat(texture, dim=1) * self.texture.to(output)
         similarity = similarity + torch.cat(structure, dim=1) * self.structure.to(output)
         return 1 - similarity.sum(dim=1)
-
-
-def normalise(x: Tensor) -> Tensor:
-    """Subtract ImageNet's mean from (B, 3, H, W) in [0, 1] and divide by its standard deviation, channel by channel."""
-    return (x - x.new_tensor(IMAGENET_MEAN).view(1, 3, 1, 1)) / x.new_tensor(IMAGENET_STD).view(1, 3, 1, 1)
 
 
 def load_convolution(weights: dict[str, Tensor], name: str, stride: int = 1, padding: int = 0) -> nn.Conv2d:

@@ -20,6 +20,7 @@ from caesr.files.metadata.transfer import lost_metadata
 from caesr.files.pages import name_page, open_pages
 from caesr.files.picture import Picture, PictureError
 from caesr.files.write_pages import format_of_pages, lost_colours, pages_writer
+from caesr.jobs import gpu_engine
 from caesr.jobs.naming import format_note
 from caesr.jobs.pages import PagesProgress, join_notes
 from caesr.jobs.report import Job, Status
@@ -202,13 +203,13 @@ def run_job(
 
 
 def local_engine(
-    upscalers: Upscalers,
+    upscalers: Mapping[str, Upscaler],
     upscale: UpscaleOptions,
     output: OutputOptions,
     say: Callable[[str], None] = print,
     watch: Callable[[Job, Progress], None] = lambda job, progress: None,
 ) -> Engine:
-    """Return the engine that does one job after the other in this process.
+    """Return the engine that does one job after the other in this process; on a GPU as `caesr.jobs.gpu_engine` does.
 
     Args:
         say: takes a line of what is worth knowing.
@@ -216,6 +217,11 @@ def local_engine(
     """
 
     def run(jobs: Iterable[Job]) -> Generator[Status]:
+        if any(upscaler.tile_engine for upscaler in upscalers.values()):
+            yield from gpu_engine.run_jobs(
+                upscalers, jobs, lambda ahead, job: run_job(ahead, job, upscale, output), watch
+            )
+            return
         for job in jobs:
             watch(job, Progress(0, 1, 0.0))
             steps = Steps(run_job(upscalers, job, upscale, output))

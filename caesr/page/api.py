@@ -8,11 +8,10 @@ from typing import Any
 import gradio as gr
 
 import zoo
-from caesr.engine.progress import Steps
 from caesr.evaluation.compare import Comparison, draw_sheet
 from caesr.jobs.naming import result_name
 from caesr.options import UpscaleOptions
-from caesr.page.comparison import compare_method, prepare
+from caesr.page.comparison import compare_methods, prepare
 from caesr.page.device import Device
 from caesr.page.errors import EXPECTED_ERRORS, user_error
 from caesr.page.options_form import api_component, api_signature, options_of, page_options
@@ -59,11 +58,12 @@ def endpoints(device: Device) -> None:
                 message = "Results of more than {limit} megapixels are not compared. Choose a smaller picture."
                 raise ValueError(Message(message, limit=f"{MAX_PIXELS / 1e6:g}"))
             found: list[Comparison] = []
-            for name in filter(None, map(str.strip, models.split(","))):
-                steps = Steps(compare_method(device, task, name, options))
-                for _ in steps:
+            names = list(filter(None, map(str.strip, models.split(","))))
+            for _, event in compare_methods(device, task, names, options):
+                if isinstance(event, Comparison):
+                    found.append(event)
+                else:
                     yield gr.skip(), gr.skip()
-                found.append(steps.result)
             if not found:
                 raise ValueError(Message("Choose at least one model to compare."))
             pictures = {one.name: one.picture for one in found}

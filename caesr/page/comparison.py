@@ -1,7 +1,8 @@
 """One picture, or a part of it, by several methods: what the tab Compare and the API's /compare share."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -15,7 +16,7 @@ from caesr.files.read import read_picture
 from caesr.imaging.arrays import to_rgb8
 from caesr.imaging.resize import resize_image
 from caesr.options import UpscaleOptions
-from caesr.page.device import Device
+from caesr.page.device import Device, Timed
 from caesr.page.preview import around
 from caesr.page.queue import Waiting
 from caesr.page.translations import say
@@ -83,26 +84,35 @@ def part_range(place: float, length: int, side: int) -> tuple[int, int]:
     return start, min(length, start + side)
 
 
-def compare_method(
-    device: Device, task: Task, name: str, options: UpscaleOptions
-) -> Generator[Progress | Waiting, None, Comparison]:
-    """Upscale by one method: yields progress and returns the comparison.
+def compare_methods(
+    device: Device, task: Task, names: Sequence[str], options: UpscaleOptions
+) -> Generator[tuple[str, Progress | Waiting | Comparison]]:
+    """Upscale by one method after the other: yields the name of each with its progress, and then its comparison.
 
     Args:
-        name: one of `INTERPOLATIONS`, a family, a checkpoint or owner/repo.
+        names: each of `INTERPOLATIONS`, a family, a checkpoint or owner/repo.
         options: those of the page, of which the model is replaced.
     """
-    if name in INTERPOLATIONS:
-        began = time.monotonic()
-        picture = interpolations(task.scale)[name](task.source)
-        seconds = time.monotonic() - began
-    else:
-        texture = options.texture if name == "texture" else None
-        spec = device.spec(replace(options, model=name, texture=texture))
-        timed = yield from device.upscale_array(spec, task.source, task.scale)
-        picture, seconds = timed.picture, timed.seconds
+    networks = [name for name in names if name not in INTERPOLATIONS]
+    specs = (
+        device.spec(replace(options, model=name, texture=options.texture if name == "texture" else None))
+        for name in networks
+    )
     measures = available_measures() if task.truth is not None else {}
-    return measure(name, picture, 1e3 * seconds, task.source, task.truth, measures)
+    with closing(device.upscale_by_each(specs, task.source, task.scale)) as events:
+        for name in names:
+            if name in INTERPOLATIONS:
+                began = time.monotonic()
+                picture = interpolations(task.scale)[name](task.source)
+                timed = Timed(picture, time.monotonic() - began)
+            else:
+                for event in events:
+                    if isinstance(event, Timed):
+                        timed = event
+                        break
+                    yield name, event
+            found = measure(name, timed.picture, 1e3 * timed.seconds, task.source, task.truth, measures)
+            yield name, found
 
 
 @cache

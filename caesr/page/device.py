@@ -7,56 +7,43 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import Timer
 
-import gradio as gr
 import numpy as np
-from gradio.context import LocalContext
 
 from caesr.engine.auto_model import models_for
 from caesr.engine.device import free_memory, is_device_lost
-from caesr.engine.plan import check_memory
-from caesr.engine.progress import Progress
-from caesr.engine.tiles import Range
-from caesr.engine.upscaler import Upscaler
+from caesr.engine.progress import Progress, Steps
 from caesr.files.lazy import LazyPixels
 from caesr.files.picture import ImageInfo
 from caesr.jobs.batch import weights_digest
 from caesr.jobs.report import Job, Status
+from caesr.jobs.run_ahead import QUEUED_SHARE, Tile, iterate_tiles, tile_bytes
 from caesr.jobs.runner import run_job, upscale_steps
 from caesr.model.caeresnet import CAEResNet
 from caesr.options import OutputOptions, UpscaleOptions
 from caesr.page.engine_spec import EngineSpec, find_folders, load_networks
-from caesr.page.planner import Plan, count_channels, count_planes, plan_upscaling
+from caesr.page.gpu_calls import Failure, GpuCalls, Work, read_whole, take
+from caesr.page.planner import Plan, count_channels, plan_upscaling
 from caesr.page.queue import DeviceQueue, Turn, Waiting
 from caesr.page.time_estimate import TimeEstimate, probe
-from caesr.page.translations import error_text
-from caesr.page.zero_gpu import (
-    HAS_ZERO_GPU,
-    MAX_CALLS,
-    START_SECONDS,
-    QuotaExceeded,
-    cut_parts,
-    estimate_gpu_seconds,
-    with_gpu,
-)
+from caesr.page.together import Together
+from caesr.page.zero_gpu import HAS_ZERO_GPU, MAX_CALLS
 from zoo.messages import Message
 
-STARTED = Progress(0, 1, 0.0)  # before the first tile
 EXIT_SECONDS = 5.0  # after which the page ends when its GPU has failed: until then its visitors can read why
-ON_CPU = Message("No time on a GPU is left for now: this picture is computed on the CPU, which takes longer.")
 MAX_MODELS = 16  # whose folders and digests are remembered
 MAX_NETWORKS = 8  # families that are kept loaded
 MAX_UPSCALERS = 2  # whose networks stay on the device
-QUEUED_SHARE = 0.25  # of the free memory, that strips of a result may take while they wait to be written
 
 Image = np.ndarray | LazyPixels  # (H, W, C) uint8 or uint16
-Tile = tuple[Progress, list[np.ndarray]]  # the progress after a tile, and the strips of the result that it completed
+UpscaleRows = Callable[[EngineSpec, Image, float, Callable[[np.ndarray], None]], Generator[Progress]]
+Made = tuple[int, Tile | Failure]  # the number of a picture, and what was made of it
 
 
 @dataclass(frozen=True)
@@ -64,7 +51,7 @@ class Timed:
     """A picture in memory, and how long it took."""
 
     picture: np.ndarray
-    seconds: float  # since the device was free and the networks were loaded
+    seconds: float  # since the device was free and the networks were loaded, or since the picture before was done
 
 
 class Device:
@@ -78,7 +65,7 @@ class Device:
         self._load_networks = lru_cache(MAX_NETWORKS)(load_networks)
         self._digest = lru_cache(MAX_MODELS)(lambda *weights: weights_digest(self._load_networks(*weights)))
         self._upscaler = lru_cache(MAX_UPSCALERS)(lambda spec: spec.upscaler(self.networks(spec)))
-        self._compute_tiles = with_gpu(self._tiles, self._gpu_seconds)
+        self._calls = GpuCalls(self.networks, lambda spec: self._upscaler(spec))
 
     def spec(self, options: UpscaleOptions) -> EngineSpec:
         """Return what upscales with these options; its networks are fetched if need be.
@@ -112,19 +99,50 @@ class Device:
             RuntimeError: what goes wrong on the device.
         """
         return self.queue.in_turn(
-            lambda turn: upscale_steps(self._upscalers(options, turn), source, target, options, output)
+            lambda turn: upscale_steps(self._upscalers(options, self._in(turn)), source, target, options, output)
         )
+
+    def run_jobs(
+        self, options: UpscaleOptions, jobs: Sequence[Job], output: OutputOptions
+    ) -> Generator[tuple[int, Progress | Waiting | Status]]:
+        """Do the jobs of a batch, each in its turn, however many wait; on ZeroGPU as many in a call as it has time for.
+
+        Yields:
+            The number of a job with what happens to it, at last its status. The statuses come in any order.
+        """
+        if not HAS_ZERO_GPU:
+            for number, job in enumerate(jobs):
+                steps = Steps(self.run_job(options, job, output))
+                with closing(iter(steps)) as events:
+                    for event in events:
+                        yield number, event
+                yield number, steps.result
+            return
+
+        def run(turn: Turn) -> Generator[tuple[int, Progress | Status]]:
+            together = Together(partial(self._computing, turn=turn), self._calls.seconds, QUEUED_SHARE * free_memory())
+            upscalers = self._upscalers(options, together.upscale_rows)
+            return together.run(run_job(upscalers, job, options, output) for job in jobs)
+
+        for one in self.queue.in_turn(run, math.inf):
+            yield (0, one) if isinstance(one, Waiting) else one
 
     def run_job(
         self, options: UpscaleOptions, job: Job, output: OutputOptions
     ) -> Generator[Progress | Waiting, None, Status]:
         """Do a job of a batch in its turn, however many wait, and return its status."""
-        return self.queue.in_turn(lambda turn: run_job(self._upscalers(options, turn), job, options, output), math.inf)
+        return self.queue.in_turn(
+            lambda turn: run_job(self._upscalers(options, self._in(turn)), job, options, output), math.inf
+        )
 
-    def _upscalers(self, options: UpscaleOptions, turn: Turn) -> "dict[str, DeviceUpscaler]":
+    def _in(self, turn: Turn) -> UpscaleRows:
+        """Return `upscale_rows` in a turn."""
+        return partial(self.upscale_rows, turn=turn)
+
+    def _upscalers(self, options: UpscaleOptions, upscale_rows: UpscaleRows) -> "dict[str, SpecUpscaler]":
         """Return what upscales with these options, by the name of its model."""
         specs = {model: self.spec(replace(options, model=model)) for model in models_for(options)}
-        return {model: DeviceUpscaler(self, spec, turn) for model, spec in specs.items()}
+        return {model: SpecUpscaler(spec, upscale_rows) for model, spec in specs.items()}
 
     def upscale_array(
         self, spec: EngineSpec, image: np.ndarray, scale: float
@@ -135,16 +153,36 @@ class Device:
             Busy: too many wait already.
             ValueError, RuntimeError: as `Upscaler.upscale_rows`.
         """
-        return self.queue.in_turn(lambda turn: self._time_array(spec, image, scale, turn))
+        for event in self.upscale_by_each([spec], image, scale):
+            if isinstance(event, Timed):
+                result = event
+            else:
+                yield event
+        return result
 
-    def _time_array(
-        self, spec: EngineSpec, image: np.ndarray, scale: float, turn: Turn
-    ) -> Generator[Progress, None, Timed]:
-        self.networks(spec)
-        strips: list[np.ndarray] = []
-        started = time.monotonic()
-        yield from self.upscale_rows(spec, image, scale, strips.append, turn)
-        return Timed(np.concatenate(strips), turn.ended - started)
+    def upscale_by_each(
+        self, specs: Iterable[EngineSpec], image: np.ndarray, scale: float
+    ) -> Generator[Progress | Waiting | Timed]:
+        """Upscale a picture as `upscale_array` by one spec after the other, each in its turn; on ZeroGPU together.
+
+        Yields:
+            The progress of each, and then its result.
+        """
+        for together in [list(specs)] if HAS_ZERO_GPU else ([spec] for spec in specs):
+            works = [Work(spec, image, scale) for spec in together]
+            yield from self.queue.in_turn(partial(self._time_arrays, works))
+
+    def _time_arrays(self, works: Sequence[Work], turn: Turn) -> Generator[Progress | Timed]:
+        """Upscale pictures in a turn: yields the progress of each, and then its result."""
+        if HAS_ZERO_GPU:
+            for work in works:
+                read_whole(work.image, work.scale)
+        seconds: list[float] = []
+        with self._computing(works, turn, seconds) as made:
+            for number in range(len(works)):
+                strips: list[np.ndarray] = []
+                yield from take(made, number, strips.append)
+                yield Timed(np.concatenate(strips), seconds[number])
 
     def plan(self, spec: EngineSpec, info: ImageInfo, scale: float) -> Plan:
         """Return what upscaling a picture will take, from what its header says.
@@ -161,7 +199,7 @@ class Device:
         if is_unknown and not HAS_ZERO_GPU and self.queue.try_take():
             try:
                 probe(
-                    lambda image: list(self._tiles(spec, image, scale)),
+                    lambda image: list(self._tiles(Work(spec, image, scale))),
                     lambda shape, seconds: self._times.record(work, shape, seconds),
                 )
             finally:
@@ -181,98 +219,69 @@ class Device:
         Raises:
             ValueError, RuntimeError: as `Upscaler.upscale_rows`; on ZeroGPU only the latter.
         """
-        self.networks(spec)  # loaded now, they do not count as time for the picture
-        progress = STARTED
+        work = Work(spec, read_whole(image, scale) if HAS_ZERO_GPU else image, scale)
+        with self._computing([work], turn) as made:
+            yield from take(made, 0, write)
+
+    @contextmanager
+    def _computing(
+        self, works: Sequence[Work], turn: Turn, seconds: list[float] | None = None
+    ) -> Iterator[Iterator[Made | None]]:
+        """Compute pictures in a turn, which ends with the last tile; gives what `DeviceQueue.run_ahead` yields.
+
+        Args:
+            seconds: receives how long each picture took.
+        """
+        for work in works:
+            self.networks(work.spec)  # loaded now, they do not count as time for the picture
+        with closing(self._compute_in(turn, works, [] if seconds is None else seconds)) as made:
+            yield made
+            for _ in made:  # nothing, or what is left of a picture whose file failed
+                pass
+
+    def _compute_in(self, turn: Turn, works: Sequence[Work], seconds: list[float]) -> Generator[Made | None]:
+        """Compute pictures in a turn, which is taken again if need be."""
         for _ in turn.take_again():
-            yield progress
-        if HAS_ZERO_GPU:
-            pixel_bytes = image.dtype.itemsize * image.shape[2]
-            check_memory((round(image.shape[0] * scale), round(image.shape[1] * scale)), pixel_bytes)
-            image = image[:, :] if isinstance(image, LazyPixels) else image  # a decoder does not go into a process
-        steps = self._timed_tiles(spec, image, scale)
-        max_bytes = QUEUED_SHARE * free_memory()
-        made = self.queue.run_ahead(steps, turn, tile_bytes, max_bytes)
-        with closing(made) as tiles:
-            for tile in tiles:
-                if tile is not None:
-                    progress, strips = tile
-                    for strip in strips:
-                        write(strip)
-                yield progress
+            yield None
+        steps, max_bytes = self._timed_tiles(works, seconds), QUEUED_SHARE * free_memory()
+        yield from self.queue.run_ahead(steps, turn, made_bytes, max_bytes)
 
-    def _timed_tiles(self, spec: EngineSpec, image: Image, scale: float) -> Generator[Tile]:
-        """Compute tile after tile, and remember how long it took."""
+    def _timed_tiles(self, works: Sequence[Work], seconds: list[float]) -> Generator[Made]:
+        """Compute tile after tile, and remember how long each picture took."""
         started = time.monotonic()
-        yield from self._tiles_in_calls(spec, image, scale) if HAS_ZERO_GPU else self._tiles(spec, image, scale)
-        work = spec.kind_of_work(self.networks(spec), scale)
-        self._times.record(work, image.shape, time.monotonic() - started)
+        for number, made in self._calls.tiles(works) if HAS_ZERO_GPU else ((0, tile) for tile in self._tiles(works[0])):
+            if isinstance(made, Failure) or made[0].done == made[0].total:
+                ended, work = time.monotonic(), works[number]
+                seconds.append(ended - started)
+                started = ended
+                if not isinstance(made, Failure):
+                    kind = work.spec.kind_of_work(self.networks(work.spec), work.scale)
+                    self._times.record(kind, work.image.shape, seconds[-1])
+            yield number, made
 
-    def _tiles_in_calls(self, spec: EngineSpec, image: Image, scale: float) -> Generator[Tile]:
-        """Compute tile after tile on ZeroGPU, in as many calls as it takes; on this CPU if no GPU is to be had."""
-        planner, (height, width, _) = spec.planner(self.networks(spec)), image.shape
-        parts = cut_parts(height, self._gpu_seconds(spec, image, scale) - START_SECONDS)
-        totals = [planner.count_tiles(height, width, scale, part) for part in parts]
-        compute, before = self._compute_tiles, 0
-        for part, total in zip(parts, totals, strict=True):
-            last: Tile | None = None
-            while last is None:
-                try:
-                    for last in compute(spec, image, scale, part):
-                        done, seconds_left = before + total * last[0].done / last[0].total, last[0].seconds_left
-                        seconds_left *= max(1.0, (sum(totals) - done) / max(1, before + total - done))
-                        yield Progress(round(done), sum(totals), seconds_left), last[1]
-                except QuotaExceeded as error:
-                    if last is not None:
-                        raise
-                    gr.Warning(error_text(LocalContext.request.get(None), ON_CPU))
-                    logging.getLogger("caesr.page").warning("no GPU: %s", error)
-                    compute = self._tiles_on_cpu
-            before += total
-
-    def _tiles(self, spec: EngineSpec, image: Image, scale: float, part: Range | None = None) -> Generator[Tile]:
-        """Compute tile after tile; on ZeroGPU in the forked process, which reads a network that it did not inherit."""
+    def _tiles(self, work: Work) -> Generator[Tile]:
+        """Compute tile after tile in this process."""
         try:
-            yield from iterate_tiles(self._upscaler(spec), image, scale, part)
+            yield from iterate_tiles(self._upscaler(work.spec), work.image, work.scale)
         except RuntimeError as error:
-            if is_device_lost(error) and not HAS_ZERO_GPU:
+            if is_device_lost(error):
                 logging.getLogger("caesr.page").critical("The GPU has failed; the page ends, to be started anew.")
                 Timer(EXIT_SECONDS, os._exit, (1,)).start()
             raise
 
-    def _tiles_on_cpu(self, spec: EngineSpec, image: Image, scale: float, part: Range) -> Generator[Tile]:
-        """Compute tile after tile on the CPU."""
-        return iterate_tiles(spec.upscaler(self.networks(spec), "cpu"), image, scale, part)
 
-    def _gpu_seconds(self, spec: EngineSpec, image: Image, scale: float, part: Range | None = None) -> float:
-        """Return how long `_tiles` may take on ZeroGPU."""
-        route = spec.planner(self.networks(spec)).route(scale)
-        rows = image.shape[0] if part is None else part[1] - part[0]
-        runs = count_planes(image.shape[2]) * (8 if spec.options.ensemble else 1)
-        return START_SECONDS + estimate_gpu_seconds(route, rows * image.shape[1] * runs, scale)
-
-
-def iterate_tiles(upscaler: Upscaler, image: Image, scale: float, part: Range | None) -> Generator[Tile]:
-    """Yield the progress after every tile with the strips that it completed."""
-    strips: list[np.ndarray] = []
-    for progress in upscaler.upscale_rows(image, scale, strips.append, part):
-        completed = strips.copy()
-        strips.clear()
-        yield progress, completed
-
-
-def tile_bytes(tile: Tile) -> int:
+def made_bytes(made: Made) -> int:
     """Return the bytes of the strips that come with a tile."""
-    return sum(strip.nbytes for strip in tile[1])
+    return 0 if isinstance(made[1], Failure) else tile_bytes(made[1])
 
 
 @dataclass(frozen=True)
-class DeviceUpscaler:
-    """A device and a spec as the Upscaler that `caesr.jobs.runner` takes, in a visitor's turn."""
+class SpecUpscaler:
+    """A spec as the Upscaler that `caesr.jobs.runner` takes."""
 
-    device: Device
     spec: EngineSpec
-    turn: Turn
+    upscale: UpscaleRows
 
     def upscale_rows(self, image: Image, scale: float, write: Callable[[np.ndarray], None]) -> Generator[Progress]:
         """Upscale an image as `Device.upscale_rows`."""
-        return self.device.upscale_rows(self.spec, image, scale, write, self.turn)
+        return self.upscale(self.spec, image, scale, write)

@@ -5,16 +5,14 @@ the last tile is computed, however long the file takes. Who waits for a tile onl
 it is there: so a visitor who cancels or leaves is done at once, and the device is free when the tile at hand has ended.
 """
 
-import math
-import queue
 import threading
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from caesr.jobs.run_ahead import POLL_SECONDS, run_ahead
 from caesr.page.memory import return_free_memory
 from zoo.messages import Message
 
@@ -22,7 +20,6 @@ Step = TypeVar("Step")
 Result = TypeVar("Result")
 
 MAX_WAITING = 32  # visitors; the next one is told at once to come again
-POLL_SECONDS = 0.2  # after which a visitor who has left is noticed
 UNQUEUED: dict[str, Any] = {"concurrency_limit": None}  # no event waits in Gradio's own queue, which says nothing
 
 
@@ -42,14 +39,12 @@ class Turn:
 
     def __init__(self, device_queue: "DeviceQueue"):
         self.queue, self.is_held, self._lock = device_queue, True, threading.Lock()
-        self.ended = math.inf  # when, as `time.monotonic` counts
 
     def end(self) -> None:
         """Free the device when the tile at hand has ended."""
         with self._lock:
             was_held, self.is_held = self.is_held, False
         if was_held:
-            self.ended = time.monotonic()
             self.queue.release()
 
     def take_again(self) -> Generator[None]:
@@ -58,33 +53,6 @@ class Turn:
             for _ in self.queue.take():
                 yield
             self.is_held = True
-
-
-class Backlog:
-    """The bytes of what was made and waits to be taken."""
-
-    def __init__(self, max_bytes: float):
-        self.max_bytes, self.bytes, self.is_closed = max_bytes, 0, False
-        self._changed = threading.Condition()
-
-    def add(self, size: int) -> bool:
-        """Wait until there is room, which an empty backlog always has; return False if it was closed instead."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.is_closed or self.bytes == 0 or self.bytes + size <= self.max_bytes)
-            self.bytes += size
-            return not self.is_closed
-
-    def take(self, size: int) -> None:
-        """Make room for more."""
-        with self._changed:
-            self.bytes -= size
-            self._changed.notify()
-
-    def close(self) -> None:
-        """Take no more; who waits for room is woken."""
-        with self._changed:
-            self.is_closed = True
-            self._changed.notify()
 
 
 class DeviceQueue:
@@ -157,36 +125,4 @@ class DeviceQueue:
             size: of a step in bytes.
             max_bytes: of the steps that may wait to be taken; one always may.
         """
-        made: queue.SimpleQueue[tuple[Step] | BaseException | None] = queue.SimpleQueue()  # None: there are no more
-        backlog = Backlog(max_bytes)
-
-        def compute() -> None:
-            failure: BaseException | None = None
-            try:
-                for step in steps:
-                    if not backlog.add(size(step)):
-                        break
-                    made.put((step,))
-            except BaseException as error:
-                failure = error
-            finally:
-                steps.close()
-                turn.end()
-                made.put(failure)
-
-        try:
-            self.thread.submit(copy_context().run, compute)  # ZeroGPU asks whose request it is
-            while True:
-                try:
-                    item = made.get(timeout=POLL_SECONDS)
-                except queue.Empty:
-                    yield None
-                    continue
-                if item is None:
-                    return
-                if isinstance(item, BaseException):
-                    raise item
-                yield item[0]
-                backlog.take(size(item[0]))
-        finally:
-            backlog.close()
+        return run_ahead(self.thread, steps, size, max_bytes, turn.end)

@@ -10,7 +10,6 @@ from typing import Any
 import gradio as gr
 
 from caesr.engine.auto_model import models_for
-from caesr.engine.progress import Steps
 from caesr.jobs.batch import Batch
 from caesr.jobs.report import Status, some
 from caesr.options import OutputOptions, UpscaleOptions
@@ -99,27 +98,31 @@ def tab(c: Controls, device: Device) -> None:
                             download: gr.update(value=None, interactive=False, variant="secondary"),
                             view: gr.update(visible="hidden"),
                         }
-                        for n, row in enumerate(rows):
-                            if row.state != "queued":
-                                continue
-                            before = f"{n + 1}/{len(rows)} · {PurePosixPath(row.job.picture.name).name} · "
-                            with closing(device.run_job(upscale, row.job, output)) as generator:
-                                steps, is_shown = Steps(generator), throttle()
-                                for event in steps:
-                                    if runs.is_stopping(session):
-                                        break
-                                    if is_shown(event):
-                                        yield {line: progress_html(event, request, before)}
-                                else:
-                                    rows[n] = steps.result
+                        queued, is_shown = [n for n, row in enumerate(rows) if row.state == "queued"], throttle()
+                        jobs = [rows[n].job for n in queued]
+                        with closing(device.run_jobs(upscale, jobs, output)) as events:
+                            for number, event in events:
+                                n = queued[number]
+                                if isinstance(event, Status):
+                                    rows[n] = event
                                     # The manifest goes to the visitor: without this machine's name and folders.
-                                    batch.record(replace(rows[n], worker="", error=row_error(rows[n], None)))
-                                    if rows[n].has_result:
-                                        shown[n] = to_show(rows[n])
-                            if runs.is_stopping(session):
-                                rows = [replace(row, state="left") if row.state == "queued" else row for row in rows]
-                                break
-                            yield {line: line_of(rows, request), listed: to_cards(rows, shown, request), done: shown}
+                                    batch.record(replace(event, worker="", error=row_error(event, None)))
+                                    if event.has_result:
+                                        shown[n] = to_show(event)
+                                if runs.is_stopping(session):
+                                    break
+                                if isinstance(event, Status):
+                                    yield {
+                                        line: line_of(rows, request),
+                                        listed: to_cards(rows, shown, request),
+                                        done: shown,
+                                    }
+                                elif is_shown(event):
+                                    name = PurePosixPath(rows[n].job.picture.name).name
+                                    before = f"{n + 1}/{len(rows)} · {name} · "
+                                    yield {line: progress_html(event, request, before)}
+                        if runs.is_stopping(session):
+                            rows = [replace(row, state="left") if row.state == "queued" else row for row in rows]
                         batch.close()
                         file = keep(packed(rows, home, request))
                         is_stopped = any(row.state == "left" for row in rows)

@@ -7,15 +7,15 @@ from typing import Any
 import gradio as gr
 
 from caesr.engine.auto_model import FAITHFUL, RESTORING
-from caesr.engine.progress import Steps
 from caesr.evaluation.compare import Comparison
 from caesr.files.read import inspect
 from caesr.imaging.invention import contradiction, heat_map
 from caesr.page.column import problem
-from caesr.page.comparison import INTERPOLATIONS, Task, compare_method, prepare
+from caesr.page.comparison import INTERPOLATIONS, Task, compare_methods, prepare
 from caesr.page.controls import HIDDEN, Controls, Values
-from caesr.page.device import STARTED, Device
+from caesr.page.device import Device
 from caesr.page.errors import EXPECTED_ERRORS
+from caesr.page.gpu_calls import STARTED
 from caesr.page.models import BLENDED, MORE, SIMPLE, compared_choices, family_of
 from caesr.page.part_picker import middle_of, part_picker, picture_part
 from caesr.page.preview import browser_view, encode_png
@@ -65,16 +65,17 @@ def tab(c: Controls, tabs: gr.Tabs, device: Device) -> gr.CheckboxGroup:
                 if not values[models]:
                     raise ValueError(say(request, "no_model"))
                 found: list[Comparison] = []
-                for name in values[models]:
-                    with closing(compare_method(device, task, name, options)) as generator:
-                        steps = Steps(generator)
-                        for event in steps:
-                            if runs.is_stopping(request.session_hash or ""):
-                                yield {run: end, line: f"<span>{say(request, 'stopped')}</span>"}
-                                return
+                with closing(compare_methods(device, task, values[models], options)) as events:
+                    for name, event in events:
+                        if runs.is_stopping(request.session_hash or ""):
+                            yield {run: end, line: f"<span>{say(request, 'stopped')}</span>"}
+                            return
+                        if isinstance(event, Comparison):
+                            found.append(event)
+                            shown = panes(results(found, request), request)
+                            yield {view: shown, figures: tabulated(task, found, request)}
+                        else:
                             yield {line: progress_html(event, request, f"{method_name(name, request)} · ")}
-                    found.append(steps.result)
-                    yield {view: panes(results(found, request), request), figures: tabulated(task, found, request)}
                 yield {run: end, line: "", maps: panes(error_maps(task, found, request), request)}
             except EXPECTED_ERRORS as error:
                 yield {run: end, line: problem(error, dropped, request)}

@@ -17,11 +17,12 @@ from caesr.options import OutputOptions, UpscaleOptions
 from caesr.page.before_after import before_after, overlay, pair
 from caesr.page.column import problem
 from caesr.page.controls import HIDDEN, Controls, Values
-from caesr.page.device import STARTED, Device
+from caesr.page.device import Device
 from caesr.page.drop_zone import Dropped, preview
 from caesr.page.errors import EXPECTED_ERRORS
 from caesr.page.facts import FORMAT_NAMES, model_name, resolved, size_text, takes_all
 from caesr.page.first_sight import first_sight
+from caesr.page.gpu_calls import STARTED
 from caesr.page.invented import map_of
 from caesr.page.preview import browser_view, is_shown_by_browsers, keep, picture_thumbnail
 from caesr.page.progress import percent_text, progress_html, progress_line, throttle

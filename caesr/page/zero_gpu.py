@@ -8,6 +8,9 @@ in this process (libvips does not survive a fork either), and only the networks 
 import math
 import os
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import asdict
+from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 import gradio as gr
@@ -16,7 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from caesr.engine.tiles import Range, round_up
-from caesr.model.caeresnet import CAEResNet
+from caesr.model.caeresnet import CAEResNet, Config
 from caesr.page.errors import EXPECTED_ERRORS
 from zoo.messages import message_of
 
@@ -33,7 +36,14 @@ GPU_BYTES = 7e10  # of a GPU there
 # longer is aborted, and what is asked for, not what is used, has to be left of a visitor's quota.
 START_SECONDS, MAX_SECONDS, FLOPS, PIXEL_SECONDS = 8.0, 60.0, 2e13, 1e-8
 PART_ROWS = 32  # parts of a picture begin at multiples, which every network's stride divides
-QUOTA_WORDS = ("quota", "credits", "GPU limit", "runs limit", "larger than the maximum")  # of ZeroGPU's refusals
+QUOTA_WORDS = (  # of ZeroGPU's refusals
+    "quota",
+    "credits",
+    "GPU limit",
+    "runs limit",
+    "larger than the maximum",
+    "No GPU was available",
+)
 
 
 class QuotaExceeded(RuntimeError):
@@ -72,11 +82,12 @@ def with_gpu(task: Callable[..., Generator], seconds: Callable[..., float]) -> C
     return call
 
 
-def count_flops(network: CAEResNet) -> float:
+@lru_cache(maxsize=64)
+def count_flops(config: Config) -> float:
     """Return the operations of a network for a pixel of its input: twice its multiplications with addition."""
     side = 64
-    with FakeTensorMode(allow_non_fake_inputs=True), FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(torch.zeros(1, network.config.in_channels, side, side))  # only shapes: nothing is computed
+    with FakeTensorMode(), FlopCounterMode(display=False) as counter, torch.no_grad():  # only shapes
+        CAEResNet(**asdict(config))(torch.zeros(1, config.in_channels, side, side))
     return counter.get_total_flops() / side**2
 
 
@@ -89,7 +100,7 @@ def estimate_gpu_seconds(route: Sequence[CAEResNet], pixels: float, scale: float
     """
     flops, factor = 0.0, 1
     for network in route:
-        flops += count_flops(network) * pixels * factor**2
+        flops += count_flops(network.config) * pixels * factor**2
         factor *= network.config.scale
     return flops / FLOPS + PIXEL_SECONDS * pixels * scale**2
 
@@ -103,3 +114,12 @@ def cut_parts(height: int, seconds: float) -> list[Range]:
     count = math.ceil(seconds / (MAX_SECONDS - START_SECONDS)) or 1
     rows = round_up(-(-height // count), PART_ROWS)
     return [(start, min(height, start + rows)) for start in range(0, height, rows)]
+
+
+def fit_in_call(seconds: Sequence[float]) -> int:
+    """Return how many of several pictures, the first ones, a call has time for: one at least.
+
+    Args:
+        seconds: that each takes, without the start.
+    """
+    return max(1, sum(total <= MAX_SECONDS - START_SECONDS for total in accumulate(seconds)))

@@ -83,5 +83,6 @@ class ProjectedAdversary:
         moments: dict[int, dict[str, Tensor]] = {}
         for name, tensor in strip_prefix("adam.", tensors).items():
             number, key = name.split(".")
-            moments.setdefault(int(number), {})[key] = tensor
+            # Adam counts on the CPU: to ask a GPU would wait for it at every step.
+            moments.setdefault(int(number), {})[key] = tensor.cpu() if key == "step" else tensor
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})

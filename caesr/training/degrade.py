@@ -9,6 +9,7 @@ Pictures are (B, 3, H, W) in [0, 1]; strengths are drawn for each picture, sizes
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -31,9 +32,17 @@ CHROMA_TABLE = (
 )
 
 
-def degrade(high_res: Tensor, scale: int, generator: torch.Generator) -> Tensor:
-    """Apply the chain: (B, 3, sH, sW) -> (B, 3, H, W), rounded to bytes as in a file."""
-    draw = Draw(len(high_res), generator)
+def degrade(
+    high_res: Tensor, scale: int, generator: torch.Generator, host_generator: torch.Generator | None = None
+) -> Tensor:
+    """Apply the chain: (B, 3, sH, sW) -> (B, 3, H, W), rounded to bytes as in a file.
+
+    Args:
+        generator: on the pictures' device.
+        host_generator: on the CPU, for what is drawn once for the batch: to ask a GPU would wait for it. None: the
+            other one, which is on the CPU then.
+    """
+    draw = Draw(len(high_res), generator, host_generator)
     height, width = (side // scale for side in high_res.shape[-2:])
     severity = draw.uniform(0, 1)
     noise_severity = severity * ~draw.chance(NOISELESS_SHARE)
@@ -57,7 +66,7 @@ def degrade(high_res: Tensor, scale: int, generator: torch.Generator) -> Tensor:
         lambda x: resize(x, (height, width), draw.method()),
         lambda x: draw.sometimes(0.35, x, lambda x: sharpen(x, draw.uniform(0.2, 1.5))),
     ]
-    for n in torch.randperm(len(steps), generator=generator, device=generator.device).tolist():
+    for n in torch.randperm(len(steps), generator=draw.host_generator).tolist():
         x = steps[n](x)
     x = resize(x, (height, width), draw.method()).clamp(0, 1)
     clean = resize(high_res, (height, width), "bicubic")
@@ -65,10 +74,10 @@ def degrade(high_res: Tensor, scale: int, generator: torch.Generator) -> Tensor:
 
 
 class Draw:
-    """Random numbers of one generator: one for each of B pictures as (B, 1, 1, 1), or one for the whole batch."""
+    """Random numbers: one for each of B pictures as (B, 1, 1, 1), or one for the whole batch."""
 
-    def __init__(self, batch: int, generator: torch.Generator):
-        self.batch, self.generator = batch, generator
+    def __init__(self, batch: int, generator: torch.Generator, host_generator: torch.Generator | None = None):
+        self.batch, self.generator, self.host_generator = batch, generator, host_generator or generator
 
     def uniform(self, low: float, high: float) -> Tensor:
         """Draw numbers evenly between two bounds."""
@@ -90,7 +99,7 @@ class Draw:
 
     def number(self) -> float:
         """Draw a number from 0 to 1 for the batch."""
-        return torch.rand(1, generator=self.generator, device=self.generator.device).item()
+        return torch.rand(1, generator=self.host_generator).item()
 
     def size(self, height: int, width: int, factors: tuple[float, float]) -> tuple[int, int]:
         """Draw the size of the resized batch: the same in a quarter of cases, else even in the factor's logarithm."""
@@ -182,11 +191,16 @@ def quantise(x: Tensor, table: str, quality: Tensor) -> Tensor:
     """Round the cosine coefficients of 8×8 blocks to multiples of the scaled table: (B, C, H, W) -> the same."""
     b, c, h, w = x.shape
     percent = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality).view(b, 1, 1, 1, 1, 1)
-    steps = x.new_tensor([float(q) for q in table.split()]).view(1, 1, 1, 1, 8, 8)
-    steps = ((steps * percent + 50) / 100).floor().clamp(1, 255)
+    steps = ((table_on(table, x.device, x.dtype) * percent + 50) / 100).floor().clamp(1, 255)
     n = torch.arange(8, device=x.device, dtype=x.dtype)
     cosine = torch.cos((2 * n + 1) * n[:, None] * math.pi / 16) / 2  # (frequency, place)
     cosine[0] /= math.sqrt(2)
     blocks = x.reshape(b, c, h // 8, 8, w // 8, 8).transpose(3, 4)  # (B, C, rows, columns, 8, 8)
     coefficients = (cosine @ blocks @ cosine.T / steps).round() * steps
     return (cosine.T @ coefficients @ cosine).transpose(3, 4).reshape(b, c, h, w)
+
+
+@cache
+def table_on(table: str, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return a quantisation table on a device, copied there once: (1, 1, 1, 1, 8, 8)."""
+    return torch.tensor([float(q) for q in table.split()], device=device, dtype=dtype).view(1, 1, 1, 1, 8, 8)

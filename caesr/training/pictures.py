@@ -32,7 +32,7 @@ class Pictures:
     def __init__(self, high_res: Tensor, low_res: Tensor, sizes: Sequence[tuple[int, int]], scale: int, patch: int):
         self.high_res, self.low_res, self.scale, self.patch = high_res, low_res, scale, patch
         self.device = low_res.device
-        self.height, self.width = torch.tensor(sizes, device=self.device).unbind(1)
+        self.height, self.width = torch.tensor(sizes).unbind(1)  # on the CPU, where crops are drawn
         area = self.height * self.width
         self.stop = area.cumsum(0)  # each picture's pixels are low_res[start:stop]
         self.start = self.stop - area
@@ -63,20 +63,22 @@ class Pictures:
     def sample(self, batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Cut random pairs, each flipped and rotated at random, every position equally likely.
 
+        Args:
+            generator: on the CPU, whatever the device: MPS has no float64.
         Returns:
             low_res (B, 3, p, p) and high_res (B, 3, s·p, s·p), float32 in [0, 1], channels_last.
         """
 
         def draw() -> Tensor:
-            return torch.rand(3, batch, generator=generator, device=self.device, dtype=torch.float64)
+            return torch.rand(3, batch, generator=generator, dtype=torch.float64)
 
         position, down, across = draw()
         which = torch.searchsorted(self.stop, (position * self.stop[-1]).long(), right=True)
         start, height, width = self.start[which], self.height[which], self.width[which]
         top = (down * (height - self.patch + 1)).long()
         left = (across * (width - self.patch + 1)).long()
-        flips = draw() < 0.5
-        s = self.scale
+        places = copy_to(torch.stack((start, width, top, left, *(draw() < 0.5))), self.device)  # (7, B) int64
+        (start, width, top, left), flips, s = places[:4], places[4:].bool(), self.scale
         low_res = gather_crops(self.low_res, start, width, top, left, self.patch, flips)
         high_res = gather_crops(self.high_res, start * s**2, width * s, top * s, left * s, self.patch * s, flips)
         return low_res, high_res
@@ -133,32 +135,43 @@ class DegradedPictures:
 
     def __init__(self, pictures: Mixture, seed: int):
         self.source, self.batch, self.seed = pictures, pictures.batch, seed
-        self.generator = torch.Generator(pictures.device)
         self.window, self.pool = -1, pictures.photographs
+        # MPS cannot do all that degrading takes.
+        self.workplace = torch.device("cpu") if pictures.device.type == "mps" else pictures.device
+        self.generator = torch.Generator()
+        self.pixel_generator = self.generator if self.workplace.type == "cpu" else torch.Generator(self.workplace)
 
     def sample(self, step: int) -> tuple[Tensor, Tensor]:
         """Return low_res (B, 3, p, p) and high_res (B, 3, s·p, s·p) of a step, float32 in [0, 1]."""
         if step // self.WINDOW != self.window:
             self.window = step // self.WINDOW
             steps = range(self.window * self.WINDOW, (self.window + 1) * self.WINDOW, self.USES)
-            self.pool = self.make(steps, seed_generator(self.generator, self.seed, ~self.window))
+            self.pool = self.make(steps, self.seed, ~self.window)
         return self.pool.sample(self.batch, seed_generator(self.generator, self.seed, step))
 
-    def make(self, steps: range, generator: torch.Generator) -> Pictures:
-        """Degrade the batches of crops of some steps."""
-        high_res, low_res, side = [], [], self.source.patch
+    def make(self, steps: range, seed: int, number: int) -> Pictures:
+        """Degrade the batches of crops of some steps; what is drawn depends on two integers alone."""
+        generator, pixel_generator = (
+            seed_generator(one, seed, number) for one in (self.generator, self.pixel_generator)
+        )
+        high_res, low_res, side, device = [], [], self.source.patch, self.source.device
         for step in steps:
             low, high, drawings = self.source.sample(step, generator)
-            degraded = degrade(high, self.source.scale, generator)
+            low, high = low.to(self.workplace), high.to(self.workplace)
+            degraded = degrade(high, self.source.scale, pixel_generator, generator)
             if drawings:
-                stays_clean = (
-                    torch.rand(drawings, 1, 1, 1, generator=generator, device=low.device) < self.CLEAN_DRAWINGS
-                )
-                degraded[-drawings:] = torch.where(stays_clean, low[-drawings:], degraded[-drawings:])
-            high_res.append(to_pixels(high))
-            low_res.append(to_pixels(degraded))
+                draw = torch.rand(drawings, 1, 1, 1, generator=pixel_generator, device=self.workplace)
+                clean = draw < self.CLEAN_DRAWINGS
+                degraded[-drawings:] = torch.where(clean, low[-drawings:], degraded[-drawings:])
+            high_res.append(to_pixels(high).to(device))
+            low_res.append(to_pixels(degraded).to(device))
         sizes = [(side, side)] * (len(steps) * self.batch)
         return Pictures(torch.cat(high_res), torch.cat(low_res), sizes, self.source.scale, side)
+
+
+def copy_to(x: Tensor, device: torch.device) -> Tensor:
+    """Copy a tensor from the CPU to a device; with CUDA without waiting for what runs there."""
+    return x.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else x.to(device)
 
 
 def to_pixels(x: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ class Run:
         self.past: dict = {}  # facts of the checkpoint whose history this run continues
         self.base_model = ""
         torch.manual_seed(recipe.seed)
-        self.generator = torch.Generator(device)
+        self.generator = torch.Generator()
         model = CAEResNet(**asdict(recipe.model))
         initialise_as_identity(model)
         folder = zoo.fetch(str(source or recipe.start)) if source or recipe.start else None
@@ -75,7 +75,7 @@ class Run:
         if recipe.degrade == "photo":
             self.degraded = DegradedPictures(self.pictures, recipe.seed)
             validation = DegradedPictures(Mixture(self.validation, 0, 24, 0), 0)
-            self.validation = validation.make(range(4), seed_generator(self.generator, 0, 0))
+            self.validation = validation.make(range(4), 0, 0)
 
     def _copy_weights(self, model: CAEResNet, folder: Path, must_match: bool) -> None:
         """Copy another checkpoint's weights: all of them if it must match, else those that fit."""
@@ -136,11 +136,12 @@ class Run:
 
         With a perceptual loss their LPIPS is returned, too, on the features that the loss looks at.
         """
-        low_res, high_res = self.validation.sample(48, torch.Generator(self.device).manual_seed(0))
+        low_res, high_res = self.validation.sample(48, torch.Generator().manual_seed(0))
         output = self.ema_model(low_res).clamp(0, 1).mul(255).round().div(255)
         found = dict.fromkeys(self.measures, 0.0)
         for x, y in zip(output.split(1), high_res.split(1), strict=True):
-            found["psnr_y"] += psnr_ssim_y(255 * x, 255 * y, self.recipe.model.scale)[0] / len(output)
+            pair = (255 * x).cpu(), (255 * y).cpu()  # MPS has no float64
+            found["psnr_y"] += psnr_ssim_y(*pair, self.recipe.model.scale)[0] / len(output)
             if self.objective.perceptual:
                 found["lpips"] += self.objective.perceptual(x, y).item() / len(output)
         return found
@@ -156,6 +157,7 @@ class Run:
             degrade=self.recipe.degrade,
             loss=self.recipe.loss,
             drawings=self.recipe.drawings,
+            features=self.recipe.features if self.objective.perceptual else "",
         )
         stages = history.append_stage(self.past, stage)
         return {"name": self.recipe.name, "base_model": self.base_model, "stages": stages}

@@ -91,7 +91,7 @@ def test_a_whole_tile_takes_few_operators():
 
     counts = operators_of(whole_tile)
     kernels = sum(count for name, count in counts.items() if name not in VIEWS)
-    assert (counts["convolution"], kernels) == (20, 113)  # as docs/architecture.md says
+    assert (counts["convolution"], kernels) == (20, 102)  # as docs/architecture.md says
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -131,13 +131,13 @@ def test_tiled_equals_whole_at_any_size(height, width):
 
 def test_float16_differs_by_one_level_in_few_values(photograph):
     model = CAEResNet.from_pretrained("caesr-lite-x4")
-    image = photograph[:64, :64]
-    exact = Upscaler(model, "cpu", precision="float32")(image, 4)
-    half = by_tiles(model, precision="float16")(image, 4)
-    most, share = difference(half, exact)
-    assert most <= 1
-    assert 0 < share < 0.006
-    assert difference(by_tiles(model, 40, "float16")(image, 4), half)[1] < 0.005
+    for image in (photograph[:64, :64], photograph[:128, 64:192]):
+        exact = Upscaler(model, "cpu", precision="float32")(image, 4)
+        half = by_tiles(model, precision="float16")(image, 4)
+        most, share = difference(half, exact)
+        assert most <= 1
+        assert 0 < share < 0.004  # the limit is 0.5 %
+        assert difference(by_tiles(model, 40, "float16")(image, 4), half)[1] < 0.005
 
 
 def test_a_file_that_is_decoded_meanwhile_gives_the_same():

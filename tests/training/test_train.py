@@ -141,6 +141,7 @@ def test_a_stopped_and_resumed_run_ends_with_the_weights_of_an_unstopped_one(
         rows = list(DictReader(log))
     assert all(("lpips" in row) == (losses is TEXTURE) and float(row.get("lpips", 1)) > 0 for row in rows)
     assert int(rows[-1]["pixels"]) == int(rows[-1]["step"]) * 4 * 16 * 16
+    assert history.read_stages(read_facts(straight))[-1].features == ("squeezenet" if losses is TEXTURE else "")
     advance = Run.advance
     for interrupt, left in ((7, {"length": Span(steps=5)}), (15, {})):  # at constant rates; in the cool-down
         calls: list[int] = []

@@ -1,0 +1,46 @@
+"""The tables of docs/training.md: how long each checkpoint was trained, and what more of it would bring."""
+
+import zoo
+from benchmarks.tables.markdown import table
+from benchmarks.training_curves import HOURS, SETTLED_STEPS, read_curves
+from zoo import history
+from zoo.catalogue import CHECKPOINTS
+from zoo.checkpoint_files import read_facts
+
+WORDS = {"lpips": "LPIPS on VGG16 ↓", "psnr_y": "PSNR-Y (dB)"}
+
+
+def hours() -> str:
+    """Render the hours and pixels of each checkpoint on CPUs and on GPUs, as its header records them."""
+    rows = []
+    for name in zoo.names():
+        stages = history.read_stages(read_facts(CHECKPOINTS / name))
+        on_cpu, on_gpu = ([stage for stage in stages if ("CPU" in stage.device) == is_cpu] for is_cpu in (True, False))
+        cells = [
+            f"{sum(stage.seconds for stage in part) / 3600:.1f} / {sum(stage.pixels for stage in part) / 1e6:,.0f}"
+            if part
+            else ""
+            for part in (on_cpu, on_gpu)
+        ]
+        rows.append([f"`{name}`", f"{history.count_steps(read_facts(CHECKPOINTS / name)):,}", *cells])
+    head = ["checkpoint", "steps", "hours on CPUs / million low-res pixels", "hours on a GPU / million low-res pixels"]
+    return table(head, rows, "What is in the weights; runs that were not kept are not counted. From the headers.")
+
+
+def curves() -> str:
+    """Render for each log where it ends, and what its fit says of twelve more hours."""
+    rows = []
+    for curve in read_curves():
+        digits = 4 if curve.measure == "lpips" else 3
+        gain, error = curve.gain()
+        ahead = f"{gain:+.{digits}f} ± {error:.{digits}f}"
+        hours = f"{curve.seconds / 3600:.1f}"
+        millions = round(curve.pixels[-1] / 1e6)
+        rows.append([f"`{curve.name}`", WORDS[curve.measure], hours, millions, f"{curve.values[-1]:.{digits}f}", ahead])
+    head = ["checkpoint", "measure", "hours", "million low-res pixels", "at the end", f"{HOURS:g} more hours"]
+    note = (
+        f"Logs at constant rates, of one thread, from {SETTLED_STEPS} steps after their start on "
+        "(`benchmarks/results/training`); the line of least squares against the logarithm of all pixels seen, with "
+        "its standard error."
+    )
+    return table(head, rows, note)

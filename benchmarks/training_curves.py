@@ -1,0 +1,60 @@
+"""Training curves: what the logs in results/training show at constant rates, and what twelve more hours would bring."""
+
+import csv
+import math
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.results import RESULTS
+
+LOGS = RESULTS / "training"
+NAME = re.compile(r"(caesr-[a-z]+-x\d)(?!.*-cooled)")  # of logs at constant rates
+SETTLED_STEPS = 1000  # from the start of a log until the running mean of the weights has forgotten what was before
+MIN_ROWS = 6  # of a log that says anything
+HOURS = 12.0  # of one thread, that the fit looks ahead
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A measure on held-out photographs by low-res pixels seen, and a line through it: y = a + b · ln pixels."""
+
+    name: str  # of the checkpoint
+    measure: str  # a column of the log: "lpips" or "psnr_y"
+    pixels: np.ndarray  # (N,), seen so far
+    values: np.ndarray  # (N,)
+    seconds: float  # that the log covers
+
+    def fit(self) -> tuple[float, float, float]:
+        """Return a, b and the standard error of b, by least squares."""
+        x = np.log(self.pixels)
+        (b, a), covariance = np.polyfit(x, self.values, 1, cov=True)
+        return a, b, math.sqrt(covariance[0, 0])
+
+    def gain(self) -> tuple[float, float]:
+        """Return by how much the line changes in `HOURS` more at this log's pace, and the standard error of that."""
+        _, b, error = self.fit()
+        pace = (self.pixels[-1] - self.pixels[0]) / self.seconds
+        growth = math.log1p(HOURS * 3600 * pace / self.pixels[-1])
+        return b * growth, error * growth
+
+
+def read_curves() -> list[Curve]:
+    """Read the newest log of each checkpoint at constant rates; the first rows and logs without pixels are left out."""
+    curves = {}
+    for file in sorted(LOGS.glob("*.csv")):
+        name = NAME.match(file.stem)
+        with file.open() as stream:
+            rows = list(csv.DictReader(stream))
+        if not name or not rows or "pixels" not in rows[0]:
+            continue
+        rows = [row for row in rows if int(row["step"]) >= int(rows[0]["step"]) + SETTLED_STEPS]
+        if len(rows) < MIN_ROWS:
+            continue
+        measure = "lpips" if "lpips" in rows[0] else "psnr_y"
+        pixels, values, seconds = (
+            np.array([float(row[key]) for row in rows]) for key in ("pixels", measure, "seconds")
+        )
+        curves[name[1]] = Curve(name[1], measure, pixels, values, seconds[-1] - seconds[0])
+    return list(curves.values())
