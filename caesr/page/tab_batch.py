@@ -1,15 +1,17 @@
 """The tab Batch: many pictures with one choice of options; what is done is there whatever becomes of the rest."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import gradio as gr
 
 from caesr.engine.auto_model import models_for
+from caesr.engine.progress import Progress
 from caesr.jobs.batch import Batch
 from caesr.jobs.report import Status, some
 from caesr.options import OutputOptions, UpscaleOptions
@@ -24,7 +26,7 @@ from caesr.page.gallery import Card, cards, gallery
 from caesr.page.options_form import component, page_options
 from caesr.page.preview import browser_view, keep, picture_thumbnail
 from caesr.page.progress import progress_html, progress_line, throttle
-from caesr.page.queue import UNQUEUED
+from caesr.page.queue import UNQUEUED, Waiting
 from caesr.page.runs import Runs
 from caesr.page.temporary import run_folder
 from caesr.page.translations import in_both_languages, label, say
@@ -83,64 +85,49 @@ def tab(c: Controls, device: Device) -> None:
                 yield {line: gr.skip()}
                 return
             try:
-                upscale, output = c.asked(values)
                 with run_folder() as home:
-                    inputs, others, earlier = sorted_out(dropped_files(values[files]), home / "in", request)
-                    before_this = values[last]
-                    if before_this and before_this.settings == (upscale, output) and before_this.zip.is_file():
-                        earlier = earlier or before_this.zip
-                    with opened(inputs, earlier, home / "out", upscale, output, device) as batch:
-                        rows = [*batch.plan(), *others]
-                        shown = {n: to_show(row) for n, row in enumerate(rows) if row.state == "kept"}
-                        yield {
-                            run: gr.update(value=say(request, "stop"), variant="stop"),
-                            listed: to_cards(rows, shown, request),
-                            download: gr.update(value=None, interactive=False, variant="secondary"),
-                            view: gr.update(visible="hidden"),
-                        }
-                        queued, is_shown = [n for n, row in enumerate(rows) if row.state == "queued"], throttle()
-                        jobs = [rows[n].job for n in queued]
-                        with closing(device.run_jobs(upscale, jobs, output)) as events:
-                            for number, event in events:
-                                n = queued[number]
-                                if isinstance(event, Status):
-                                    rows[n] = event
-                                    # The manifest goes to the visitor: without this machine's name and folders.
-                                    batch.record(replace(event, worker="", error=row_error(event, None)))
-                                    if event.has_result:
-                                        shown[n] = to_show(event)
-                                if runs.is_stopping(session):
-                                    break
-                                if isinstance(event, Status):
-                                    yield {
-                                        line: line_of(rows, request),
-                                        listed: to_cards(rows, shown, request),
-                                        done: shown,
-                                    }
-                                elif is_shown(event):
-                                    name = PurePosixPath(rows[n].job.picture.name).name
-                                    before = f"{n + 1}/{len(rows)} · {name} · "
-                                    yield {line: progress_html(event, request, before)}
-                        if runs.is_stopping(session):
-                            rows = [replace(row, state="left") if row.state == "queued" else row for row in rows]
-                        batch.close()
-                        file = keep(packed(rows, home, request))
-                        is_stopped = any(row.state == "left" for row in rows)
-                        yield {
-                            run: gr.update(
-                                value=say(request, "go_on" if is_stopped else "run_batch"), variant="primary"
-                            ),
-                            line: line_of(rows, request),
-                            listed: to_cards(rows, shown, request),
-                            done: shown,
-                            last: Last(file, (upscale, output)),
-                            download: gr.update(value=str(file), interactive=True, variant="primary"),
-                        }
+                    yield from upscale_in(home, values, partial(runs.is_stopping, session), request)
             except EXPECTED_ERRORS as error:
                 yield {**end, line: problem(error, None, request)}
             except Exception:
                 yield {**end, line: ""}
                 raise
+
+    def upscale_in(
+        home: Path, values: Values, is_stopping: Callable[[], bool], request: gr.Request
+    ) -> Iterator[Update]:
+        options = c.asked(values)
+        inputs, others, earlier = sorted_out(dropped_files(values[files]), home / "in", request)
+        before_this = values[last]
+        if before_this and before_this.settings == options and before_this.zip.is_file():
+            earlier = earlier or before_this.zip
+        with opened(inputs, earlier, home / "out", *options, device) as batch:
+            rows = [*batch.plan(), *others]
+            shown = {n: to_show(row) for n, row in enumerate(rows) if row.state == "kept"}
+            yield {
+                run: gr.update(value=say(request, "stop"), variant="stop"),
+                listed: to_cards(rows, shown, request),
+                download: gr.update(value=None, interactive=False, variant="secondary"),
+                view: gr.update(visible="hidden"),
+            }
+            is_shown = throttle()
+            for n, event in run_queued(batch, rows, shown, device, options, is_stopping):
+                if isinstance(event, Status):
+                    yield {line: line_of(rows, request), listed: to_cards(rows, shown, request), done: shown}
+                elif is_shown(event):
+                    name = PurePosixPath(rows[n].job.picture.name).name
+                    yield {line: progress_html(event, request, f"{n + 1}/{len(rows)} · {name} · ")}
+        rows = [replace(row, state="left") if row.state == "queued" else row for row in rows]  # it was stopped
+        file = keep(packed(rows, home, request))
+        is_stopped = any(row.state == "left" for row in rows)
+        yield {
+            run: gr.update(value=say(request, "go_on" if is_stopped else "run_batch"), variant="primary"),
+            line: line_of(rows, request),
+            listed: to_cards(rows, shown, request),
+            done: shown,
+            last: Last(file, options),
+            download: gr.update(value=str(file), interactive=True, variant="primary"),
+        }
 
     def show(values: Values, event: gr.EventData) -> Any:
         one = values[done].get(event.number)
@@ -159,6 +146,34 @@ def mirror(c: Controls, name: str, elem_id: str) -> None:
     first, second = c.options[name], component(row, elem_id=elem_id)
     for one, other in ((first.change, second), (second.input, first)):
         one(None, second if other is first else first, other, js="value => value", queue=False, **HIDDEN)
+
+
+def run_queued(
+    batch: Batch,
+    rows: list[Status],
+    shown: dict[int, Shown],
+    device: Device,
+    options: tuple[UpscaleOptions, OutputOptions],
+    is_stopping: Callable[[], bool],
+) -> Iterator[tuple[int, Progress | Waiting | Status]]:
+    """Do what is queued until it is stopped: yields the number of a row with what happens to it.
+
+    What is done is recorded and enters `rows`, and `shown` if there is a result.
+    """
+    queued = [n for n, row in enumerate(rows) if row.state == "queued"]
+    upscale, output = options
+    with closing(device.run_jobs(upscale, [rows[n].job for n in queued], output)) as events:
+        for number, event in events:
+            n = queued[number]
+            if isinstance(event, Status):
+                rows[n] = event
+                # The manifest goes to the visitor: without this machine's name and folders.
+                batch.record(replace(event, worker="", error=row_error(event, None)))
+                if event.has_result:
+                    shown[n] = to_show(event)
+            if is_stopping():
+                return
+            yield n, event
 
 
 def to_show(row: Status) -> Shown:
