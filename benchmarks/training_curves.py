@@ -12,7 +12,7 @@ from benchmarks.results import RESULTS
 LOGS = RESULTS / "training"
 NAME = re.compile(r"(caesr-[a-z]+-x\d)(?!.*-cooled)")  # of logs at constant rates
 SETTLED_STEPS = 1000  # from the start of a log until the running mean of the weights has forgotten what was before
-MIN_ROWS = 6  # of a log that says anything
+MIN_SECONDS = 3600  # of a log that is looked twelve hours ahead from
 HOURS = 12.0  # of one thread, that the fit looks ahead
 
 
@@ -50,7 +50,7 @@ def read_curves() -> list[Curve]:
         if not name or not rows or "pixels" not in rows[0]:
             continue
         rows = [row for row in rows if int(row["step"]) >= int(rows[0]["step"]) + SETTLED_STEPS]
-        if len(rows) < MIN_ROWS:
+        if not rows or float(rows[-1]["seconds"]) - float(rows[0]["seconds"]) < MIN_SECONDS:
             continue
         measure = "lpips" if "lpips" in rows[0] else "psnr_y"
         pixels, values, seconds = (

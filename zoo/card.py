@@ -75,7 +75,9 @@ LIMITS = {
     "texture": "It invents: hair, leaves and weave look right and are not what was there; letters and faces may "
     f"change. Not for evidence, medicine or measuring. {CLEAN}",
     "photo": "It was trained on blur, noise and JPEG made by a program, two rounds at most. It removes what it takes "
-    "for noise, fine texture too; on clean pictures base is more faithful.",
+    "for noise, fine texture too; on clean pictures base is more faithful. Of eight real photographs from 1890 to "
+    "today (docs/real.jpg) it removed blocks and most of the noise; fine lines stayed soft, and beside some hard "
+    "edges ringing was left.",
 }
 
 MEASURES = {  # of the catalogue's figures -> the Hub's name, a readable one, decimals

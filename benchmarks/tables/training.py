@@ -37,6 +37,8 @@ def curves() -> str:
         hours = f"{curve.seconds / 3600:.1f}"
         millions = round(curve.pixels[-1] / 1e6)
         rows.append([f"`{curve.name}`", WORDS[curve.measure], hours, millions, f"{curve.values[-1]:.{digits}f}", ahead])
+    if not rows:
+        return f"No log is long enough yet to look {HOURS:g} hours ahead.\n"
     head = ["checkpoint", "measure", "hours", "million low-res pixels", "at the end", f"{HOURS:g} more hours"]
     note = (
         f"Logs at constant rates, of one thread, from {SETTLED_STEPS} steps after their start on "
