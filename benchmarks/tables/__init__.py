@@ -33,6 +33,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "sweep-split": partial(decisions.sweep, "split"),
     "sweep-optimiser": partial(decisions.sweep, "optimiser"),
     "sweep-join": partial(decisions.sweep, "join"),
+    "blends": decisions.blends,
     "engine": decisions.engine,
     "encoding": decisions.encoding,
     "launches": decisions.launches,

@@ -93,3 +93,19 @@ def backends() -> str:
     for name, height, width in dict.fromkeys(key[:3] for key in ms):
         rows.append([f"`{name}`, {width}×{height}", *(f"{ms[name, height, width, one]:.0f}" for one in backends)])
     return table(["ms", *backends], rows, measured(found))
+
+
+def blends() -> str:
+    """Render how good the networks between base and texture, and between base and photo, are."""
+    content = results.read("blends")
+
+    def cell(found: dict[str, float]) -> str:
+        return f"{found['psnr_y']:.2f} / {found['lpips']:.3f} / {found['dists']:.3f}"
+
+    rows = [
+        [f"{share} % {family}", cell(found["clean"]), cell(found["medium"])]
+        for family in ("texture", "photo")
+        for share, found in content[family].items()
+    ]
+    note = f"dB / LPIPS / DISTS, the first ten of B100 at ×4. {dated(content)}."
+    return table(["the rest base", "clean", "medium"], rows, note)
