@@ -55,7 +55,7 @@ def fill_all_tabs(page: Page) -> None:
 
 @pytest.mark.parametrize(
     ("locale", "shapes"),
-    [("en", [(1366, "light"), (390, "dark")]), ("zh-CN", [(1366, "dark"), (390, "light")])],
+    [("en", [(1366, "light"), (390, "dark")]), ("zh-CN", [(390, "light")])],
 )
 def test_axe_finds_nothing_on_any_tab_and_nothing_is_wider_than_the_window(browser, server, locale, shapes):
     page = visit(browser, server, width=1366, locale=locale, query="?__theme=light")
