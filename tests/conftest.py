@@ -20,12 +20,6 @@ from tests.browsing import browser, english, server, session_browser  # noqa: E4
 from tests.small_zoo import bare, cache, files, hub, nets, published, shipped  # noqa: E402, F401
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, those that drive a browser, so that none is left for the end."""
-    long = {item.path for item in items if item.get_closest_marker("browser")}
-    items.sort(key=lambda item: item.path not in long)
-
-
 @pytest.fixture(scope="session")
 def photograph() -> np.ndarray:
     """Return a photograph of a cat, (150, 226, 3) uint8."""
