@@ -12,7 +12,7 @@ from benchmarks.results import RESULTS
 LOGS = RESULTS / "training"
 NAME = re.compile(r"(caesr-[a-z]+-x\d)(?!.*-cooled)")  # of logs at constant rates
 SETTLED_STEPS = 1000  # from the start of a log until the running mean of the weights has forgotten what was before
-MIN_SECONDS = 3600  # of a log that is looked twelve hours ahead from
+MIN_SECONDS = 7200  # of a log that is looked twelve hours ahead from
 HOURS = 12.0  # of one thread, that the fit looks ahead
 
 
