@@ -63,12 +63,15 @@ def load_columns() -> dict[str, Upscale]:
     """Load every network that is compared, by the title of its column.
 
     Raises:
-        FileNotFoundError: the weights of a peer are missing.
+        SystemExit: the weights of a peer are missing; the message says where they belong.
     """
     photo = CAEResNet.from_pretrained(CHECKPOINTS / PHOTO)
     columns: dict[str, Upscale] = {"Bicubic": bicubic(SCALE), "CAESR photo": checkpoint_upscale(photo)}
     for title, name in PEERS.items():
-        columns[title] = network_upscale(load_peer(peer_file(name)))
+        try:
+            columns[title] = network_upscale(load_peer(peer_file(name)))
+        except FileNotFoundError as error:
+            sys.exit(str(error))
     return columns
 
 
@@ -127,12 +130,7 @@ def draw_sheet(columns: dict[str, Upscale]) -> Image.Image:
 
 
 def main() -> None:
-    try:
-        columns = load_columns()
-    except FileNotFoundError:
-        files = " and ".join(f"peers/{name}.safetensors" for name in PEERS.values())
-        sys.exit(f"The peers' weights are missing: set CAESR_DATA to a folder that holds {files}.")
-    draw_sheet(columns).save(ROOT / "docs" / "degraded.jpg", quality=92, subsampling=0)
+    draw_sheet(load_columns()).save(ROOT / "docs" / "degraded.jpg", quality=92, subsampling=0)
 
 
 if __name__ == "__main__":

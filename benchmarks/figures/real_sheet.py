@@ -6,12 +6,10 @@ Nobody here degraded them: they are details of JPEG files as they were found, pi
 where they are from. The peers' weights are read from $CAESR_DATA/peers.
 """
 
-import sys
-
 from PIL import Image, ImageDraw
 
 from benchmarks import ROOT
-from benchmarks.figures.degraded_sheet import FONT, GAP, LINE, PEERS, SCALE, load_columns
+from benchmarks.figures.degraded_sheet import FONT, GAP, LINE, SCALE, load_columns
 from benchmarks.pictures import read_rgb
 from caesr.evaluation.evaluate import Upscale
 
@@ -36,12 +34,7 @@ def draw_sheet(columns: dict[str, Upscale]) -> Image.Image:
 
 
 def main() -> None:
-    try:
-        columns = load_columns()
-    except FileNotFoundError:
-        files = " and ".join(f"peers/{name}.safetensors" for name in PEERS.values())
-        sys.exit(f"The peers' weights are missing: set CAESR_DATA to a folder that holds {files}.")
-    draw_sheet(columns).save(ROOT / "docs" / "real.jpg", quality=92, subsampling=0)
+    draw_sheet(load_columns()).save(ROOT / "docs" / "real.jpg", quality=92, subsampling=0)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 python -m benchmarks.figures.training_curves
 """
 
+import sys
+
 import matplotlib as mpl
 import numpy as np
 
@@ -37,6 +39,8 @@ def draw(axes: Axes, curve: Curve) -> None:
 
 def main() -> None:
     curves = read_curves()
+    if not curves:
+        sys.exit("No log in benchmarks/results/training is long enough yet.")
     columns = min(3, len(curves))
     rows = -(-len(curves) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(4.2 * columns, 3.2 * rows), dpi=120, layout="constrained")
