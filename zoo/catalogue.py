@@ -26,7 +26,7 @@ CATALOGUE, CHECKPOINTS = HERE / "catalogue.json", HERE / "checkpoints"
 
 FAMILIES = {  # in the order in which they are offered
     "lite": "Clean pictures, at once on any CPU.",
-    "base": "Clean pictures, faithful; the default where a second more does not matter.",
+    "base": "Clean pictures, faithful; slower than lite, and hardly better so far.",
     "large": "Clean pictures, the highest fidelity; wants a GPU.",
     "texture": "Fine texture: fabric, foliage, hair. Invents detail.",
     "photo": "Pictures as they come: JPEG traces, noise, blur.",
