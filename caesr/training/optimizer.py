@@ -13,6 +13,7 @@ from torch import Tensor
 from caesr.model.caeresnet import CAEResNet
 
 MOMENTUM = 0.95  # of Muon
+BIAS_SHARE = 0.1  # of Adam's rate: at the full rate a bias walks faster than what it is added to varies
 BETAS, EPSILON = (0.9, 0.99), 1e-8  # of Adam
 
 
@@ -86,8 +87,12 @@ def make_optimizer(model: CAEResNet, muon_rate: float, adam_rate: float) -> Muon
     """Assign the convolutions between the first and the last to Muon if `muon_rate` > 0, and the rest to Adam."""
     ends = {model.encoder[0].weight, model.decoder[-1].weight}
     hidden = [p for p in model.parameters() if muon_rate > 0 and p.ndim == 4 and p not in ends]
-    rest = [p for p in model.parameters() if not any(p is h for h in hidden)]
-    groups: list[dict] = [{"params": rest, "peak": adam_rate}]
+    biases = [p for p in model.parameters() if p.ndim == 1]
+    rest = [p for p in model.parameters() if p.ndim > 1 and not any(p is h for h in hidden)]
+    groups: list[dict] = [
+        {"params": rest, "peak": adam_rate},
+        {"params": biases, "peak": adam_rate * BIAS_SHARE},
+    ]
     if hidden:
         groups.append({"params": hidden, "peak": muon_rate, "muon": True})
     return MuonAdam(groups)

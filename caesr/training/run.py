@@ -15,6 +15,7 @@ from caesr.files.data import data_folder
 from caesr.imaging.metrics import psnr_ssim_y
 from caesr.model.caeresnet import CAEResNet
 from caesr.model.checkpoint import save_tensors
+from caesr.training.hidden_units import HiddenUnits
 from caesr.training.initial_weights import copy_fitting_weights, initialise_as_identity
 from caesr.training.losses import LOSSES
 from caesr.training.objective import Objective
@@ -26,6 +27,8 @@ from caesr.training.schedule import Phase
 from zoo import history
 from zoo.checkpoint_files import read_facts
 from zoo.messages import Message
+
+INSPECT_STEPS, INSPECT_CROPS = 100, 64  # between two inspections of the hidden units, and on how many crops
 
 
 class TrainingError(RuntimeError):
@@ -62,6 +65,7 @@ class Run:
         self.model: CAEResNet = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         self.forward: Callable[[Tensor], Tensor] = self.model  # or the compiled model
         self.ema_model = deepcopy(self.model).eval()  # the running mean of the weights
+        self.hidden_units = HiddenUnits(self.model, self.ema_model)
         self.objective = Objective(recipe, device)
         self.measures = ("psnr_y", "lpips") if self.objective.perceptual else ("psnr_y",)
         self.optimizer = make_optimizer(self.model, recipe.muon_rate, recipe.adam_rate)
@@ -104,6 +108,8 @@ class Run:
     def advance(self) -> Tensor:
         """Take one step of the optimizer; return the loss, a scalar on the device."""
         recipe, factor = self.recipe, self.rate_factor
+        if not self.hidden_units.means or self.step % INSPECT_STEPS == 0:
+            self.inspect()
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
         low_res, high_res = self.sample()
@@ -116,13 +122,24 @@ class Run:
         else:
             loss = self.objective.backward(output, high_res, self.step)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
-        self.optimizer.step()
+        with self.hidden_units.centred():
+            self.optimizer.step()
         age = self.step - self.optimizer_step
         decay = min(recipe.ema, (1 + age) / (10 + age))  # a shorter memory at first
         with torch.no_grad():
             torch._foreach_lerp_(list(self.ema_model.parameters()), list(self.model.parameters()), 1 - decay)
         self.step += 1
         return loss.detach()
+
+    def inspect(self) -> None:
+        """Measure what the hidden units take in, and revive those that are dead while the rates are constant.
+
+        The crops depend on seed and step alone.
+        """
+        generator = seed_generator(torch.Generator(), ~self.recipe.seed, self.step)
+        dead = self.hidden_units.inspect(self.pictures.photographs.sample(INSPECT_CROPS, generator)[0])
+        if not self.cool_down:
+            self.hidden_units.revive(dead, generator)
 
     def sample(self) -> tuple[Tensor, Tensor]:
         """Return low_res (B, 3, p, p) and high_res (B, 3, s·p, s·p) of the step; they depend on seed and step alone."""
@@ -168,6 +185,7 @@ class Run:
         tensors = add_prefix("model.", self.model.state_dict()) | add_prefix("mean.", self.ema_model.state_dict())
         for name, p in self.model.named_parameters():
             tensors |= add_prefix(f"state.{name}.", self.optimizer.state[p])
+        tensors |= add_prefix("centre.", self.hidden_units.means)
         tensors |= add_prefix("objective.", self.objective.state_dict())
         metadata = {
             "step": str(self.step),
@@ -209,6 +227,7 @@ class Run:
             if "step" in state:
                 state["step"] = state["step"].cpu()
             self.optimizer.state[p] = state
+        self.hidden_units.means = strip_prefix("centre.", tensors)
         if objective := strip_prefix("objective.", tensors):
             self.objective.load_state_dict(objective)
 

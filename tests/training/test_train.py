@@ -166,7 +166,7 @@ def test_the_names_in_a_resume_file_stay_so_that_older_runs_can_be_resumed(photo
     with safe_open(out / "resume.safetensors", "pt") as file:
         names, metadata = set(file.keys()), file.metadata()
     assert metadata.keys() == {"step", "began", "seconds", "fresh", "past", "base_model", "recipe", "cool_down"}
-    assert {name.split(".")[0] for name in names} == {"model", "mean", "state", "objective"}
+    assert {name.split(".")[0] for name in names} == {"model", "mean", "state", "centre", "objective"}
     hidden, head = "encoder.2.conv1.weight", "decoder.3.weight"
     expected = {f"state.{hidden}.momentum", *(f"state.{head}.{key}" for key in ("step", "mean", "square"))}
     assert {f"model.{hidden}", f"mean.{hidden}", "objective.scales"} | expected <= names
