@@ -1,7 +1,8 @@
 """The tables of docs/training.md: how long each checkpoint was trained, and what more of it would bring."""
 
 import zoo
-from benchmarks.tables.markdown import table
+from benchmarks import results
+from benchmarks.tables.markdown import measured, table
 from benchmarks.training_curves import HOURS, SETTLED_STEPS, read_curves
 from zoo import history
 from zoo.catalogue import CHECKPOINTS
@@ -12,6 +13,8 @@ WORDS = {"lpips": "LPIPS on VGG16 ↓", "psnr_y": "PSNR-Y (dB)"}
 
 def hours() -> str:
     """Render the hours and pixels of each checkpoint on CPUs and on GPUs, as its header records them."""
+    found = results.read("dead_units")
+    units = {row["checkpoint"]: f"{row['dead']} of {row['units']}" for row in found["found"]}
     rows = []
     for name in zoo.names():
         stages = history.read_stages(read_facts(CHECKPOINTS / name))
@@ -22,9 +25,11 @@ def hours() -> str:
             else ""
             for part in (on_cpu, on_gpu)
         ]
-        rows.append([f"`{name}`", f"{history.count_steps(read_facts(CHECKPOINTS / name)):,}", *cells])
+        steps = f"{history.count_steps(read_facts(CHECKPOINTS / name)):,}"
+        rows.append([f"`{name}`", steps, *cells, units.get(name, "")])
     head = ["checkpoint", "steps", "hours on CPUs / million low-res pixels", "hours on a GPU / million low-res pixels"]
-    return table(head, rows, "What is in the weights; runs that were not kept are not counted. From the headers.")
+    note = f"What is in the weights; runs that were not kept are not counted. From the headers. {measured(found)}"
+    return table([*head, "dead units"], rows, note)
 
 
 def curves() -> str:

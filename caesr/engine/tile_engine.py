@@ -1,35 +1,28 @@
 """Tiles on a GPU: bytes of the picture go up, one function makes bytes of the result of them, and these come down.
 
 A tile at a network's own scale is a static one: its halo included, its sides are multiples of a few pixels, so that
-nearly all tiles have one shape, for which the function is compiled when there are many. Any other tile (another scale,
-several passes, symmetries, a correction) is a window of its `Pipeline`, computed in one go.
+nearly all tiles have one shape, for which cuDNN plans once. Any other tile (another scale, several passes, symmetries,
+a correction) is a window of its `Pipeline`, computed in one go. Nothing is compiled: a compiled function rounds
+otherwise, and what a picture becomes must not depend on how many came before it.
 
 Copies up, computing and copies down are three streams. The host's buffers are pinned; torch's allocator keeps them and
 gives them to later tiles when the copies are done.
 """
 
-import logging
-import shutil
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from caesr.engine.device import ieee_float32, is_out_of_memory
+from caesr.engine.device import ieee_float32
 from caesr.engine.tile_runner import Plane, Tile
 from caesr.engine.tiles import Range, Size, Window, round_up
 from caesr.imaging.limits import limit_overshoot, limit_to_surroundings
 from caesr.model.caeresnet import CAEResNet
 
 QUANTUM = 32  # pixels; the sides of a static tile are multiples, also of every network's stride
-COMPILE_AFTER = 256  # tiles of a shape: compiling takes seconds
-MAX_COMPILED = 4  # shapes
-
-log = logging.getLogger("caesr.engine.tile_engine")
 
 Task = Callable[[Tensor], tuple[Tensor, Tensor]]  # bytes (H, W, C) on the device -> bytes of the result, a checksum
 
@@ -86,17 +79,11 @@ def static_range(output: Range, length: int, scale: int, halo: int, stride: int)
 
 
 class TileEngine:
-    """Computes tiles on a GPU; on a CPU the same, for tests.
+    """Computes tiles on a GPU; on a CPU the same, for tests."""
 
-    Args:
-        compile_after: tiles of a shape after which the function is compiled for it; infinity: never.
-    """
-
-    def __init__(self, device: torch.device, compile_after: float = COMPILE_AFTER):
-        self.device, self.compile_after = device, compile_after
+    def __init__(self, device: torch.device):
+        self.device = device
         self.streams = [torch.cuda.Stream(device) for _ in range(2)] if device.type == "cuda" else []  # up, down
-        self.counts: Counter[tuple[int, torch.Size]] = Counter()  # of tiles, by network and shape
-        self.compiled: dict[tuple[int, torch.Size], Callable[..., tuple[Tensor, Tensor]]] = {}
 
     @torch.inference_mode()
     def launch(self, plane: Plane, window: Window) -> Tile:
@@ -107,7 +94,7 @@ class TileEngine:
             pixels = read_padded(plane, source)
 
             def task(x: Tensor) -> tuple[Tensor, Tensor]:
-                y, checksum = self._upscale(pipeline.route[0], x[None], pipeline.overshoots)
+                y, checksum = upscale_bytes(pipeline.route[0], x[None], pipeline.overshoots)
                 return y[0][crop].contiguous(), checksum
         else:
             source = pipeline.input_window(*window)
@@ -135,24 +122,6 @@ class TileEngine:
             for output, (start, _) in zip(window, (rows, columns), strict=True)
         )
         return (rows, columns), (next(crop), next(crop))
-
-    def _upscale(self, model: CAEResNet, pixels: Tensor, overshoots: bool) -> tuple[Tensor, Tensor]:
-        """Call `upscale_bytes`, compiled if there were enough tiles of this shape."""
-        key = id(model), pixels.shape
-        self.counts[key] += 1
-        is_new = key not in self.compiled and len(self.compiled) < MAX_COMPILED
-        if is_new and self.counts[key] > self.compile_after and has_compiler(self.device):
-            self.compiled[key] = torch.compile(upscale_bytes, dynamic=False)
-        if key in self.compiled:
-            try:
-                return self.compiled[key](model, pixels, overshoots)
-            except Exception as error:  # of whatever kind: the function itself is sound
-                if is_out_of_memory(error):
-                    raise
-                log.warning("The network cannot be compiled (%s): it goes on without.", str(error).split("\n")[0])
-                self.compile_after = float("inf")
-                self.compiled.clear()
-        return upscale_bytes(model, pixels, overshoots)
 
     def _run(self, plane: Plane, window: Window, pixels: np.ndarray, task: Task) -> Tile:
         """Copy pixels to the device, do a task with them, and copy its result back."""
@@ -201,13 +170,3 @@ def reading(plane: Plane, x: Tensor, source: Window) -> Iterator[None]:
         yield
     finally:
         pipeline.fetch = before
-
-
-@cache
-def has_compiler(device: torch.device) -> bool:
-    """Return whether torch can compile for a device here: that takes a C compiler, and on a GPU Triton."""
-    if device.type == "cuda":
-        from torch.utils._triton import has_triton
-
-        return bool(has_triton()) and any(map(shutil.which, ("cc", "gcc", "clang")))
-    return device.type == "cpu" and any(map(shutil.which, ("c++", "g++", "clang++")))

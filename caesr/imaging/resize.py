@@ -119,9 +119,14 @@ class WindowResize:
         return x
 
     def _taps_for(self, x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-        """Return the taps where a tensor is, copied there once: a copy to a GPU waits for what runs there."""
+        """Return the taps where a tensor is, copied there once."""
         key = axis, x.device, x.dtype
         if key not in self.copies:
             index, weight = self.taps[axis]
-            self.copies[key] = index.to(x.device), weight.to(x.dtype).to(x.device)
+            self.copies[key] = copy_to(index, x.device), copy_to(weight.to(x.dtype), x.device)
         return self.copies[key]
+
+
+def copy_to(x: Tensor, device: torch.device) -> Tensor:
+    """Copy a tensor from the CPU to a device; with CUDA without waiting for what runs there."""
+    return x.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else x.to(device)

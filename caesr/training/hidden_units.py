@@ -1,8 +1,8 @@
 """Keep hidden units alive: centred gradients, and new weights for units that died all the same.
 
-Without either, two thirds of the units of base and a fifth of lite's were dead, and base was no better than lite: what
-flows through these networks varies less than it is large, so that a step of Muon moves a unit's mean by more than the
-unit varies, and a ReLU that is zero everywhere has no gradient to come back by. docs/decisions.md has the figures.
+Without either, two thirds of the units of base and a sixth of lite's were dead, and base was no better than lite: what
+flows through these networks is small, so that a few steps of Muon can move a unit's mean by more than the unit varies,
+and a ReLU that is zero everywhere has no gradient to come back by. docs/decisions.md has the figures.
 """
 
 from collections.abc import Iterator

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from caesr.imaging.resize import resize
+from caesr.imaging.resize import copy_to, resize
 from caesr.training.degrade import degrade
 from caesr.training.drawings import draw_pair
 from zoo.messages import Message
@@ -167,11 +167,6 @@ class DegradedPictures:
             low_res.append(to_pixels(degraded).to(device))
         sizes = [(side, side)] * (len(steps) * self.batch)
         return Pictures(torch.cat(high_res), torch.cat(low_res), sizes, self.source.scale, side)
-
-
-def copy_to(x: Tensor, device: torch.device) -> Tensor:
-    """Copy a tensor from the CPU to a device; with CUDA without waiting for what runs there."""
-    return x.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else x.to(device)
 
 
 def to_pixels(x: Tensor) -> Tensor:

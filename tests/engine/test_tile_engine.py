@@ -41,10 +41,10 @@ class Operators(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
-def by_tiles(models, tile=4096, precision="float32", compile_after=float("inf"), **choices) -> Upscaler:
+def by_tiles(models, tile=4096, precision="float32", **choices) -> Upscaler:
     """Return an Upscaler that computes on the CPU as on a GPU."""
     upscaler = Upscaler(models, "cpu", tile, precision=precision, **choices)
-    upscaler.tile_engine = TileEngine(upscaler.device, compile_after)
+    upscaler.tile_engine = TileEngine(upscaler.device)
     return upscaler
 
 
@@ -157,25 +157,6 @@ def test_parts_of_a_picture_put_together_are_the_whole():
         for _ in by_tiles(FAMILY, 32).upscale_rows(image, 2.5, strips.append, part):
             pass
     assert difference(np.concatenate(strips), by_tiles(FAMILY, 32)(image, 2.5))[0] <= 4
-
-
-@pytest.mark.slow
-def test_compiled_it_gives_the_same():
-    image = noise(60, 60)
-    compiled = by_tiles(FAMILY[0], compile_after=0)
-    most, _ = difference(compiled(image, 2), Upscaler(FAMILY[0], "cpu", precision="float32")(image, 2))
-    assert most <= 4
-    assert len(compiled.tile_engine.compiled) == 1
-
-
-def test_what_cannot_be_compiled_is_computed_without(monkeypatch, caplog):
-    def broken(*_, **__):
-        raise RuntimeError("no compiler")
-
-    monkeypatch.setattr(torch, "compile", lambda function, **_: broken)
-    image = noise(80, 80)
-    assert np.array_equal(by_tiles(FAMILY, 32, compile_after=0)(image, 2), by_tiles(FAMILY, 32)(image, 2))
-    assert caplog.text.count("cannot be compiled (no compiler)") == 1
 
 
 def test_what_float16_cannot_hold_is_computed_again_in_float32(caplog):
