@@ -11,15 +11,11 @@ from functools import partial
 from typing import Any
 
 from caesr.cli.progress_bar import ProgressBar
-from caesr.engine.device import choose_device
 from caesr.evaluation.verbs import compare_models, evaluate_model
 from caesr.jobs.many import upscale_many
 from caesr.jobs.ray_cluster import ray_engine
 from caesr.jobs.runner import Engine, local_engine
 from caesr.options import OutputOptions, UpscaleOptions
-from caesr.training.recipe import read_recipe
-from caesr.training.schedule import Span
-from caesr.training.train import train
 from zoo.messages import Message
 
 
@@ -64,16 +60,6 @@ def run_evaluate(options: argparse.Namespace) -> int:
         first=options.first, json_file=options.json, precision=options.precision, device=options.device,
     )  # fmt: skip
     print(json.dumps(result))
-    return 0
-
-
-def run_train(options: argparse.Namespace) -> int:
-    """Train a recipe; needs torch, numpy, pillow and safetensors, nothing else."""
-    device = choose_device(options.device)
-    recipe = read_recipe(options.recipe, device.type)
-    length, cool_down = (minutes and Span(minutes=minutes) for minutes in (options.minutes, options.cool_down))
-    train(recipe, options.out, device, resume=options.resume, source=options.source, length=length,
-          cool_down=cool_down)  # fmt: skip
     return 0
 
 

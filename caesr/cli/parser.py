@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import zoo
-from caesr.cli.commands import run_compare, run_demo, run_evaluate, run_train, run_upscale
+from caesr.cli.commands import run_compare, run_demo, run_evaluate, run_upscale
 from caesr.options import OptionError, Options, OutputOptions, UpscaleOptions, option_table
+from caesr.training.command import add_arguments, run_train
 from zoo.messages import did_you_mean
 
 VERBS = ("upscale", "batch", "compare", "demo", "evaluate", "train")
@@ -102,16 +103,7 @@ def make_parser() -> Parser:
     add_options(verb, UpscaleOptions, only=("precision", "device"), precision="float32")
 
     verb = add("train", run_train, "a recipe in, a checkpoint folder out")
-    verb.add_argument("recipe", type=Path, help="zoo/recipes/NAME.toml")
-    verb.add_argument("--out", type=Path, required=True, help="the folder to write")
-    verb.add_argument("--resume", action="store_true", help="go on where OUT stopped")
-    verb.add_argument("--continue", dest="source", metavar="MODEL", help="go on from a checkpoint, into OUT")
-    verb.add_argument("--minutes", type=number(float, 0), help="of constant rates (default: until Ctrl-C or SIGTERM)")
-    verb.add_argument(
-        "--cool-down", type=number(float, 0), metavar="MINUTES",
-        help="then let the rates fall to zero and write the checkpoint to publish into OUT/cooled; "
-        "without --minutes at once",
-    )  # fmt: skip
+    add_arguments(verb)
     add_options(verb, UpscaleOptions, only=("device",))
     return root
 

@@ -42,6 +42,18 @@ def test_training_by_the_clock_ends_by_itself(photos, recipe, tmp_path):
     assert 0 < count_steps(tmp_path / "out/cooled") < count_steps(tmp_path / "again")
 
 
+def test_a_machine_with_little_installed_can_train(photos, recipe, tmp_path):
+    missing = ["pyvips", "gradio", "huggingface_hub", "pillow_heif", "mcp"]
+    code = (
+        f"import runpy, sys; sys.modules.update(dict.fromkeys({missing})); sys.argv[1:] = {[str(recipe)]} + "
+        f"['--out', {str(tmp_path / 'out')!r}, '--minutes', '0.02', '--device', 'cpu']; "
+        "runpy.run_module('caesr.training', run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert count_steps(tmp_path / "out") > 0
+
+
 def test_without_training_pictures_the_command_says_where_they_are_expected(recipe, tmp_path):
     done = run_train(recipe, tmp_path / "out", CAESR_DATA=str(tmp_path / "nowhere"))
     assert done.returncode == 2

@@ -31,7 +31,7 @@ if [ -e "$run/resume.safetensors" ]; then
 elif [ -n "$model" ]; then
     set -- "$@" --continue "$model"
 fi
-"$python" -m caesr train "zoo/recipes/$name.toml" --out "$run" --device "${DEVICE:-auto}" "$@"
+"$python" -m caesr.training "zoo/recipes/$name.toml" --out "$run" --device "${DEVICE:-auto}" "$@"
 
 checkpoint=$run
 [ "$cool_down" = 0 ] || checkpoint=$run/cooled
