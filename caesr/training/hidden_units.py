@@ -83,13 +83,15 @@ class HiddenUnits:
         Such a layer computes W (x - m) + b, and is the same layer with the bias b - W m (Schraudolph, "Centering neural
         network gradient factors", 1998): W's gradient loses the part that only moves means, and the bias follows W.
         """
-        moved: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []  # weight, weight before, bias, mean
+        layers = [(layer.weight, layer.bias, self.means[name]) for name, layer in self.layers.items()]
+        weights, biases, means = zip(
+            *((w, b, m) for w, b, m in layers if b is not None and b.grad is not None), strict=True
+        )
         with torch.no_grad():
-            for name, layer in self.layers.items():
-                weight, bias, mean = layer.weight, layer.bias, self.means[name]
-                if bias is not None and bias.grad is not None and weight.grad is not None:
-                    weight.grad.sub_(bias.grad[:, None, None, None] * mean[:, None, None])
-                    moved.append((weight, weight.clone(), bias, mean))
+            steps = [b.grad[:, None, None, None] * m[:, None, None] for b, m in zip(biases, means, strict=True)]
+            torch._foreach_sub_([w.grad for w in weights], steps)
+            before = torch._foreach_mul(weights, 1.0)
             yield
-            for weight, before, bias, mean in moved:
-                bias.sub_((weight - before).sum(dim=(2, 3)) @ mean)
+            moved = torch._foreach_sub(weights, before)
+            shifts = [step.sum(dim=(2, 3)) @ mean for step, mean in zip(moved, means, strict=True)]
+            torch._foreach_sub_(biases, shifts)

@@ -29,9 +29,9 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
     is_tall = matrices.shape[1] > matrices.shape[2]
     wide = matrices.mT if is_tall else matrices
     x = wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    for _ in range(steps):
+    for _ in range(steps):  # x <- a x + (b s + c s s) x with s = x xᵀ, in three kernels
         square = x @ x.mT
-        x = a * x + (b * square + c * square @ square) @ x
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
     return x.mT if is_tall else x
 
 
@@ -54,33 +54,42 @@ class MuonAdam(torch.optim.Optimizer):
             else:
                 self._adam(pairs, group["lr"])
 
+    # Operators on lists of tensors: on a GPU a kernel for each parameter would take longer than the network.
     def _muon(self, pairs: list[tuple[Tensor, Tensor]], rate: float) -> None:
+        for p, _ in pairs:
+            if not self.state[p]:
+                self.state[p]["momentum"] = torch.zeros_like(p)
+        momenta = [self.state[p]["momentum"] for p, _ in pairs]
+        gradients = [gradient for _, gradient in pairs]
+        torch._foreach_lerp_(momenta, gradients, 1 - MOMENTUM)
+        updates = torch._foreach_lerp(gradients, momenta, MOMENTUM)  # Nesterov
         by_shape: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = defaultdict(list)
-        for p, gradient in pairs:
-            state = self.state[p]
-            if not state:
-                state["momentum"] = torch.zeros_like(p)
-            state["momentum"].lerp_(gradient, 1 - MOMENTUM)
-            update = gradient.lerp(state["momentum"], MOMENTUM)  # Nesterov
+        for (p, _), update in zip(pairs, updates, strict=True):
             by_shape[p.shape[0], p[0].numel()].append((p, update.reshape(p.shape[0], -1)))
         for (rows, columns), same in by_shape.items():  # one batched product for all layers of a shape
-            updates = orthogonalise(torch.stack([update for _, update in same]))
+            orthogonal = orthogonalise(torch.stack([update for _, update in same]))
             shape_factor = max(1.0, rows / columns) ** 0.5
-            for (p, _), update in zip(same, updates, strict=True):
-                p.add_(update.view(p.shape), alpha=-rate * shape_factor)
+            weights = [p for p, _ in same]
+            steps = [step.view(p.shape) for p, step in zip(weights, orthogonal, strict=True)]
+            torch._foreach_add_(weights, steps, alpha=-rate * shape_factor)
 
     def _adam(self, pairs: list[tuple[Tensor, Tensor]], rate: float) -> None:
         beta1, beta2 = BETAS
-        for p, gradient in pairs:
-            state = self.state[p]
-            if not state:
-                state.update(step=torch.zeros(()), mean=torch.zeros_like(p), square=torch.zeros_like(p))
-            state["step"] += 1
-            state["mean"].lerp_(gradient, 1 - beta1)
-            state["square"].lerp_(gradient.square(), 1 - beta2)
-            step = state["step"].item()
-            scale = (state["square"] / (1 - beta2**step)).sqrt_().add_(EPSILON)
-            p.addcdiv_(state["mean"], scale, value=-rate / (1 - beta1**step))
+        for p, _ in pairs:
+            if not self.state[p]:
+                self.state[p].update(step=torch.zeros(()), mean=torch.zeros_like(p), square=torch.zeros_like(p))
+        parameters, gradients = [p for p, _ in pairs], [gradient for _, gradient in pairs]
+        states = [self.state[p] for p in parameters]
+        means, squares = [state["mean"] for state in states], [state["square"] for state in states]
+        torch._foreach_add_([state["step"] for state in states], 1)
+        steps = [state["step"].item() for state in states]
+        torch._foreach_lerp_(means, gradients, 1 - beta1)
+        torch._foreach_mul_(squares, beta2)
+        torch._foreach_addcmul_(squares, gradients, gradients, 1 - beta2)
+        scales = torch._foreach_div(squares, [1 - beta2**step for step in steps])
+        torch._foreach_sqrt_(scales)
+        torch._foreach_add_(scales, EPSILON)
+        torch._foreach_addcdiv_(parameters, means, scales, [-rate / (1 - beta1**step) for step in steps])
 
 
 def make_optimizer(model: CAEResNet, muon_rate: float, adam_rate: float) -> MuonAdam:
