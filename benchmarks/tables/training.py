@@ -2,7 +2,7 @@
 
 import zoo
 from benchmarks import results
-from benchmarks.tables.markdown import measured, table
+from benchmarks.tables.markdown import table
 from benchmarks.training_curves import HOURS, SETTLED_STEPS, read_curves
 from zoo import history
 from zoo.catalogue import CHECKPOINTS
@@ -28,7 +28,10 @@ def hours() -> str:
         steps = f"{history.count_steps(read_facts(CHECKPOINTS / name)):,}"
         rows.append([f"`{name}`", steps, *cells, units.get(name, "")])
     head = ["checkpoint", "steps", "hours on CPUs / million low-res pixels", "hours on a GPU / million low-res pixels"]
-    note = f"What is in the weights; runs that were not kept are not counted. From the headers. {measured(found)}"
+    note = (
+        "What is in the weights; runs that were not kept are not counted. From the headers. Dead units: "
+        f"`{found['command']}`, {found['date']}."
+    )
     return table([*head, "dead units"], rows, note)
 
 
