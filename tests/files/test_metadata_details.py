@@ -23,6 +23,8 @@ from caesr.files.read import read_picture
 from caesr.files.write import write_picture
 from tests.pictures import EXIF, MAKE, make_exif, make_png, smooth
 
+pytestmark = pytest.mark.slow
+
 XMP = """<?xpacket begin='\ufeff' id='W5M0MpCehiHzreSzNTczkc9d'?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:exif="http://ns.adobe.com/exif/1.0/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"

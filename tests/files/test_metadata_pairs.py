@@ -16,6 +16,8 @@ from caesr.files.write import write_picture
 from caesr.options import FORMATS
 from tests.pictures import EXIF, GPS, LENS, MAKE, TAKEN
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = Path(__file__).parent.parent / "samples" / "metadata"
 SOURCES = sorted(path.name for path in SAMPLES.iterdir())
 WITH_EXIF = [

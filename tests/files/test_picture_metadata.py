@@ -13,6 +13,8 @@ from caesr.files.read import inspect, read_picture
 from caesr.files.write import write_picture
 from tests.pictures import EXIF, FORMATS, GPS, LENS, MAKE, ORIENTATION, TAKEN, make_exif, make_profile, noise, smooth
 
+pytestmark = pytest.mark.slow
+
 # --- orientation --------------------------------------------------------------------------------
 
 

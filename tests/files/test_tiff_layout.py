@@ -11,6 +11,8 @@ from caesr.files.read import inspect, read_picture
 from tests.pictures import check_message, noise
 from tests.tiffs import DEFLATE, Tags, assemble, make_tiff
 
+pytestmark = pytest.mark.slow
+
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, MASK, CMYK, YCBCR, CIE_LAB, ICC_LAB, ITU_LAB = 0, 1, 2, 3, 4, 5, 6, 8, 9, 10
 EXTRA_SAMPLES, UNSPECIFIED, ASSOCIATED, UNASSOCIATED = 338, 0, 1, 2
 HEIGHT, WIDTH = 19, 37

@@ -14,6 +14,8 @@ from caesr.jobs import upscale_file
 from caesr.jobs.batch import weights_digest
 from tests.jobs.command import caesr, contents, picture, report
 
+pytestmark = pytest.mark.slow
+
 REASONS = {"clean.png": "A clean picture: using Faithful.",
            "compressed.jpg": "JPEG artefacts found (quality about 40): using Photo."}  # fmt: skip
 FAMILIES = {"clean.png": "lite", "compressed.jpg": "photo"}

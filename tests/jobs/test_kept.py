@@ -9,6 +9,8 @@ from caesr.cli import main
 from tests.conftest import small
 from tests.jobs.command import caesr, contents, files, picture, report, width
 
+pytestmark = pytest.mark.slow
+
 UNKNOWN = "is there already, and it is not known what made it."
 OTHER_SETTINGS = "is there already, made with other settings or another model."
 CHANGED = "is there already, made from another version of the picture."

@@ -9,6 +9,8 @@ from PIL import Image
 from caesr.files.decoders.jpeg_quality import jpeg_quality
 from tests.jobs.command import caesr, contents, files, picture, report, width
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_picture_gets_its_result_beside_it_and_nothing_else(tmp_path):
     photo = picture(tmp_path / "photo.jpg")

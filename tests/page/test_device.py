@@ -25,6 +25,8 @@ from caesr.page.queue import Busy, DeviceQueue, Waiting
 from caesr.page.time_estimate import TimeEstimate, probe
 from tests.serving import ROOT
 
+pytestmark = pytest.mark.slow
+
 CAT = ROOT / "examples" / "cat.png"
 LONG = UpscaleOptions(model="lite", scale=2, ensemble=True)  # several tiles
 OUTPUT = OutputOptions()

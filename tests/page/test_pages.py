@@ -15,6 +15,8 @@ from caesr.page.tab_upscale import upscale
 from tests.browsing import api_client
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = ROOT / "tests" / "samples" / "pages"
 TWICE = UpscaleOptions("lite", scale=2)
 

@@ -10,6 +10,8 @@ from PIL import Image
 from caesr.evaluation.evaluate import to_tensor_255
 from caesr.training.degrade import METHODS, Draw, add_noise, blur, degrade, jpeg, resize, sharpen
 
+pytestmark = pytest.mark.slow
+
 
 def seeded(n: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(n)

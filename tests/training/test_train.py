@@ -23,6 +23,8 @@ from tests.training.conftest import RECIPE
 from zoo import history
 from zoo.checkpoint_files import read_facts
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 FEATURES = Path(os.environ.get("CAESR_DATA", ROOT / "../shared/data")).resolve() / "features"
 FIDELITY = "loss = {charbonnier = 1.0, fft = 0.05}"

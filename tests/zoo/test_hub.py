@@ -17,6 +17,8 @@ from tests.small_zoo import NAME, REPO
 from zoo import catalogue
 from zoo.cli import main
 
+pytestmark = pytest.mark.slow
+
 FETCH = [  # the requests of a first fetch, from a repository at a revision
     "HEAD /{repo}/resolve/{at}/config.json 200",
     "HEAD /{repo}/resolve/{commit}/model.safetensors 302",

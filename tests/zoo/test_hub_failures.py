@@ -16,6 +16,8 @@ from tests.small_zoo import NAME, REPO
 from zoo import catalogue, client
 from zoo.checkpoint_files import CheckpointError
 
+pytestmark = pytest.mark.slow
+
 
 def test_weights_damaged_in_transit_are_fetched_again(bare, cache):
     bare.fail("corrupt", "GET /storage", times=1)

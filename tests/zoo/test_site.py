@@ -24,6 +24,8 @@ from tests.static_site import READY, save_as, serve, upscale_file, visit_site
 from zoo import site
 from zoo.cli import main
 
+pytestmark = pytest.mark.slow
+
 PATH = "some/where/"  # below the server's root
 
 

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from huggingface_hub import metadata_load
 
 import zoo
@@ -10,6 +11,8 @@ from tests.conftest import ROOT
 from tests.hub_server import OWNER
 from zoo import catalogue, space
 from zoo.cli import main
+
+pytestmark = pytest.mark.slow
 
 REPO = "someone/upscaler"
 
