@@ -7,7 +7,6 @@ benchmarks/results/dead_units.json for the checkpoints of the zoo; for FOLDERs, 
 """
 
 import argparse
-import copy
 from pathlib import Path
 
 import torch
@@ -22,9 +21,9 @@ from caesr.training.hidden_units import HiddenUnits
 
 
 def count(source: str | Path) -> dict[str, int]:
-    """Return how many units a checkpoint has, and how many are dead."""
+    """Return how many units and blocks a checkpoint has, and how many are dead; a block if all of its units are."""
     model = CAEResNet.from_pretrained(source)
-    hidden = HiddenUnits(model, copy.deepcopy(model))
+    hidden = HiddenUnits(model)
     dead: dict[str, torch.Tensor] = {}
     for file in sorted((data_folder() / "test" / "B100").glob("*.png"))[:FEW]:
         high_res = torch.from_numpy(read_rgb(file)).permute(2, 0, 1)
@@ -34,6 +33,8 @@ def count(source: str | Path) -> dict[str, int]:
     return {
         "units": sum(found.numel() for found in dead.values()),
         "dead": sum(int(found.sum()) for found in dead.values()),
+        "blocks": len(dead),
+        "dead_blocks": sum(bool(found.all()) for found in dead.values()),
     }
 
 

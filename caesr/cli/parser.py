@@ -1,7 +1,6 @@
 """The command line's grammar: its commands, the options from the tables of `caesr.options`, and its help."""
 
 import argparse
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -70,13 +69,13 @@ def make_parser() -> Parser:
     verb.add_argument("inputs", nargs="+", metavar="INPUT", help="pictures, folders with all below them, zips, s3://…")
     verb.add_argument("out", metavar="OUTPUT", help="a folder; sub-folders are kept")
     add_upscaling(verb, tile=512)  # the same on every machine, unlike auto
-    verb.add_argument("--retry", type=number(int, 0), default=0, metavar="N", help="try failures N times more")
+    verb.add_argument("--retry", type=whole_number(0), default=0, metavar="N", help="try failures N times more")
     verb.add_argument("--engine", choices=("local", "ray"), default="local", help="this process, or a Ray cluster")
     verb.add_argument(
-        "--cores", type=number(int, 1), default=1, metavar="N", help="ray: CPU cores of a worker (default: 1)"
+        "--cores", type=whole_number(1), default=1, metavar="N", help="ray: CPU cores of a worker (default: 1)"
     )
     verb.add_argument(
-        "--per-gpu", type=number(int, 1), default=2, metavar="N", help="ray: workers to a GPU (default: 2)"
+        "--per-gpu", type=whole_number(1), default=2, metavar="N", help="ray: workers to a GPU (default: 2)"
     )
 
     verb = add("compare", run_compare, "one picture by several networks, side by side")
@@ -87,7 +86,7 @@ def make_parser() -> Parser:
     verb.add_argument("--truth", type=Path, help="what the result should be: PSNR and SSIM are measured against it")
 
     verb = add("demo", run_demo, "serve the page here and open it in the browser; needs caesr[page]")
-    verb.add_argument("--port", type=number(int, 1), metavar="N", help="default: the first free one from 7860 up")
+    verb.add_argument("--port", type=whole_number(1), metavar="N", help="default: the first free one from 7860 up")
     verb.add_argument("--no-browser", action="store_true", help="only print the address")
 
     verb = add("evaluate", run_evaluate, "PSNR and SSIM of a checkpoint on test pictures")
@@ -98,7 +97,7 @@ def make_parser() -> Parser:
     verb.add_argument(
         "--degraded", choices=("light", "medium", "heavy"), help="upscale blurred, noisy JPEGs, not clean reductions"
     )
-    verb.add_argument("--first", type=number(int, 1), metavar="N", help="only the first N pictures")
+    verb.add_argument("--first", type=whole_number(1), metavar="N", help="only the first N pictures")
     verb.add_argument("--json", type=Path, help="write every picture's figures there")
     add_options(verb, UpscaleOptions, only=("precision", "device"), precision="float32")
 
@@ -174,17 +173,16 @@ def parsed(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     return read
 
 
-def number(kind: type, least: float) -> Callable[[str], Any]:
-    """Return what reads a number of at least `least`: an int or a float."""
+def whole_number(least: int) -> Callable[[str], int]:
+    """Return what reads a whole number of at least `least`."""
 
-    def read(text: str) -> Any:
+    def read(text: str) -> int:
         try:
-            value = kind(text)
+            value = int(text)
         except ValueError:
-            value = math.nan
-        if not value >= least:
-            whole = "whole " * (kind is int)
-            raise argparse.ArgumentTypeError(f"{text}: give a {whole}number from {least} up")
+            value = least - 1
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text}: give a whole number from {least} up")
         return value
 
     return read

@@ -2,8 +2,8 @@
 
 A tile at a network's own scale is a static one: its halo included, its sides are multiples of a few pixels, so that
 nearly all tiles have one shape, for which cuDNN plans once. Any other tile (another scale, several passes, symmetries,
-a correction) is a window of its `Pipeline`, computed in one go. Nothing is compiled: a compiled function rounds
-otherwise, and what a picture becomes must not depend on how many came before it.
+a correction) is a window of its `Pipeline`, computed in one go. Nothing is compiled: a compiled function may
+round otherwise, and what a picture becomes must not depend on how many came before it.
 
 Copies up, computing and copies down are three streams. The host's buffers are pinned; torch's allocator keeps them and
 gives them to later tiles when the copies are done.

@@ -1,8 +1,8 @@
 """Keep hidden units alive: centred gradients, and new weights for units that died all the same.
 
-Without either, two thirds of the units of base and a sixth of lite's were dead, and base was no better than lite: what
-flows through these networks is small, so that a few steps of Muon can move a unit's mean by more than the unit varies,
-and a ReLU that is zero everywhere has no gradient to come back by. docs/decisions.md has the figures.
+Without either, two thirds of the units of base and a sixth of lite's were dead (docs/decisions.md): what flows through
+these networks is small, so that a few steps of Muon can move a unit's mean by more than the unit varies, and a ReLU
+that is zero everywhere has no gradient to come back by.
 """
 
 from collections.abc import Iterator
@@ -19,14 +19,10 @@ class HiddenUnits:
     """The convolutions of a model whose gradients are centred, and the units of its residual blocks.
 
     A unit is a channel between the two convolutions of a block.
-
-    Args:
-        model: is trained.
-        mean_model: the running mean of its weights, in which dead units get the same new weights.
     """
 
-    def __init__(self, model: CAEResNet, mean_model: CAEResNet):
-        self.model, self.mean_model = model, mean_model
+    def __init__(self, model: CAEResNet):
+        self.model = model
         self.layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d)}
         self.blocks = {name: block for name, block in model.named_modules() if isinstance(block, ResidualBlock)}
         self.means: dict[str, Tensor] = {}  # of each layer's input, by channel
@@ -55,20 +51,21 @@ class HiddenUnits:
         return dead
 
     @torch.no_grad()
-    def revive(self, dead: dict[str, Tensor], generator: torch.Generator) -> int:
+    def revive(self, dead: dict[str, Tensor], mean_model: CAEResNet, generator: torch.Generator) -> int:
         """Give dead units new weights, so that the network computes what it did before; return how many there were.
 
         ReDo (Sokar et al., "The dormant neuron phenomenon in deep reinforcement learning", ICML 2023): incoming weights
         by He et al. (ICCV 2015), outgoing ones zero. The bias makes a unit fire at about half of the pixels inspected.
 
         Args:
+            mean_model: the running mean of the model's weights, which gets the same new weights.
             generator: on the CPU, whatever the device.
         """
         for name, block in self.blocks.items():
             deviation = (2 / block.conv1.weight[0].numel()) ** 0.5
             weight = deviation * torch.randn(block.conv1.weight.shape, generator=generator).to(dead[name].device)
             bias = -weight.sum(dim=(2, 3)) @ self.means[f"{name}.conv1"]
-            mean_block = self.mean_model.get_submodule(name)
+            mean_block = mean_model.get_submodule(name)
             assert isinstance(mean_block, ResidualBlock)
             for one in (block, mean_block):
                 one.conv1.weight[dead[name]] = weight[dead[name]]

@@ -143,11 +143,15 @@ class DegradedPictures:
 
     def sample(self, step: int) -> tuple[Tensor, Tensor]:
         """Return low_res (B, 3, p, p) and high_res (B, 3, s·p, s·p) of a step, float32 in [0, 1]."""
+        return self.pool_of(step).sample(self.batch, seed_generator(self.generator, self.seed, step))
+
+    def pool_of(self, step: int) -> Pictures:
+        """Return the degraded crops of the step's window."""
         if step // self.WINDOW != self.window:
             self.window = step // self.WINDOW
             steps = range(self.window * self.WINDOW, (self.window + 1) * self.WINDOW, self.USES)
             self.pool = self.make(steps, self.seed, ~self.window)
-        return self.pool.sample(self.batch, seed_generator(self.generator, self.seed, step))
+        return self.pool
 
     def make(self, steps: range, seed: int, number: int) -> Pictures:
         """Degrade the batches of crops of some steps; what is drawn depends on two integers alone."""

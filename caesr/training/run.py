@@ -28,7 +28,7 @@ from zoo import history
 from zoo.checkpoint_files import read_facts
 from zoo.messages import Message
 
-INSPECT_STEPS, INSPECT_CROPS = 100, 64  # between two inspections of the hidden units, and on how many crops
+INSPECT_STEPS, INSPECT_BATCHES = 100, 4  # between two inspections of the hidden units, and of what each looks at
 
 
 class TrainingError(RuntimeError):
@@ -65,7 +65,7 @@ class Run:
         self.model: CAEResNet = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         self.forward: Callable[[Tensor], Tensor] = self.model  # or the compiled model
         self.ema_model = deepcopy(self.model).eval()  # the running mean of the weights
-        self.hidden_units = HiddenUnits(self.model, self.ema_model)
+        self.hidden_units = HiddenUnits(self.model)
         self.objective = Objective(recipe, device)
         self.measures = ("psnr_y", "lpips") if self.objective.perceptual else ("psnr_y",)
         self.optimizer = make_optimizer(self.model, recipe.muon_rate, recipe.adam_rate)
@@ -134,12 +134,18 @@ class Run:
     def inspect(self) -> None:
         """Measure what the hidden units take in, and revive those that are dead while the rates are constant.
 
-        The crops depend on seed and step alone.
+        What it looks at is what the run is trained on, drawings and degradations included: a unit may be there for them
+        alone. The crops depend on seed and step alone.
         """
         generator = seed_generator(torch.Generator(), ~self.recipe.seed, self.step)
-        dead = self.hidden_units.inspect(self.pictures.photographs.sample(INSPECT_CROPS, generator)[0])
+        if self.degraded:
+            low_res = self.degraded.pool_of(self.step).sample(INSPECT_BATCHES * self.recipe.batch, generator)[0]
+        else:
+            batches = [self.pictures.sample(self.step, generator)[0] for _ in range(INSPECT_BATCHES)]
+            low_res = torch.cat(batches)
+        dead = self.hidden_units.inspect(low_res)
         if not self.cool_down:
-            self.hidden_units.revive(dead, generator)
+            self.hidden_units.revive(dead, self.ema_model, generator)
 
     def sample(self) -> tuple[Tensor, Tensor]:
         """Return low_res (B, 3, p, p) and high_res (B, 3, s·p, s·p) of the step; they depend on seed and step alone."""

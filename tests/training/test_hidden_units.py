@@ -28,31 +28,27 @@ def net() -> CAEResNet:
     return net
 
 
-def units(net) -> HiddenUnits:
-    return HiddenUnits(net, copy.deepcopy(net))
-
-
 def test_dead_units_are_found(net, low_res):
-    dead = units(net).inspect(low_res)
+    dead = HiddenUnits(net).inspect(low_res)
     assert dead["encoder.2"][:3].all()
     assert not dead["encoder.2"][3:].all()
 
 
 def test_revived_units_fire_and_the_network_and_its_mean_compute_what_they_did(net, low_res):
-    hidden = units(net)
+    hidden, mean = HiddenUnits(net), copy.deepcopy(net)
     with torch.no_grad():
         before = net(low_res)
         dead = hidden.inspect(low_res)
-        count = hidden.revive(dead, torch.Generator().manual_seed(1))
+        count = hidden.revive(dead, mean, torch.Generator().manual_seed(1))
         assert count == sum(int(found.sum()) for found in dead.values()) >= 3
-        for model in (net, hidden.mean_model):
+        for model in (net, mean):
             assert torch.allclose(model(low_res), before, atol=1e-6)
     assert not any(found.any() for found in hidden.inspect(low_res).values())
 
 
 def test_revived_units_learn(net, low_res):
-    hidden = units(net)
-    hidden.revive(hidden.inspect(low_res), torch.Generator().manual_seed(1))
+    hidden = HiddenUnits(net)
+    hidden.revive(hidden.inspect(low_res), copy.deepcopy(net), torch.Generator().manual_seed(1))
     net(low_res).square().mean().backward()
     outgoing = net.encoder[2].conv2.weight.grad[:, :3]
     assert (outgoing.abs().amax(dim=(0, 2, 3)) > 0).all()
@@ -60,10 +56,10 @@ def test_revived_units_learn(net, low_res):
 
 def test_living_units_are_left_alone(low_res):
     net = small(2)
-    hidden = units(net)
+    hidden = HiddenUnits(net)
     before = copy.deepcopy(net.state_dict())
     dead = {name: torch.zeros_like(found) for name, found in hidden.inspect(low_res).items()}
-    assert hidden.revive(dead, torch.Generator()) == 0
+    assert hidden.revive(dead, copy.deepcopy(net), torch.Generator()) == 0
     assert all(torch.equal(a, b) for a, b in zip(before.values(), net.state_dict().values(), strict=True))
 
 
@@ -83,19 +79,15 @@ class Centred(nn.Module):
 
 def test_a_centred_step_is_a_step_on_the_layer_written_with_its_mean(low_res):
     net = small(2)
-    hidden = units(net)
+    hidden = HiddenUnits(net)
     hidden.inspect(low_res)
-    layer, written_out = net.encoder[0], None
-    hidden.layers = {"encoder.0": layer}
+    hidden.layers = {"encoder.0": net.encoder[0]}
     written_out = copy.deepcopy(net)
-    written_out.encoder[0] = Centred(layer, hidden.means["encoder.0"])
-    for model, step in ((net, hidden.centred), (written_out, None)):
+    written_out.encoder[0] = Centred(net.encoder[0], hidden.means["encoder.0"])
+    for model, context in ((net, hidden.centred), (written_out, nullcontext)):
         optimizer = torch.optim.SGD(model.encoder[0].parameters(), lr=0.1)
         model(low_res).square().mean().backward()
-        if step:
-            with step():
-                optimizer.step()
-        else:
+        with context():
             optimizer.step()
     with torch.no_grad():
         assert torch.allclose(net(low_res), written_out(low_res), atol=1e-5)
@@ -106,7 +98,7 @@ def test_centring_keeps_units_alive_where_there_is_nothing_to_learn():
     counts = {}
     for centred in (True, False):
         net = small(2, widths=(16, 32))
-        hidden, optimizer = units(net), make_optimizer(net, 0.01, 0.002)
+        hidden, optimizer = HiddenUnits(net), make_optimizer(net, 0.01, 0.002)
         for group in optimizer.param_groups:
             group["lr"] = group["peak"]
         for step in range(100):
@@ -114,7 +106,7 @@ def test_centring_keeps_units_alive_where_there_is_nothing_to_learn():
             low_res = nn.functional.avg_pool2d(high_res, 2)
             dead = hidden.inspect(low_res)
             if step == 0:
-                hidden.revive(dead, torch.Generator().manual_seed(0))
+                hidden.revive(dead, copy.deepcopy(net), torch.Generator().manual_seed(0))
             optimizer.zero_grad()
             (net(low_res) - high_res).abs().mean().backward()
             with hidden.centred() if centred else nullcontext():
