@@ -11,6 +11,7 @@ import numpy as np
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks import ROOT
 from benchmarks.tables.training import WORDS
@@ -30,8 +31,9 @@ def draw(axes: Axes, curve: Curve) -> None:
     axes.scatter(curve.pixels / 1e6, curve.values, 10, color="#475569")
     axes.set(title=curve.name, xlabel="million low-res pixels", ylabel=WORDS[curve.measure].removesuffix(" ↓"))
     axes.set(xscale="log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(axis="x", which="both", labelsize=8)
     axes.grid(True, color="#e2e8f0")
     axes.spines[["top", "right"]].set_visible(False)
