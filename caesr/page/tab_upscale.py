@@ -169,12 +169,16 @@ def tab(blocks: gr.Blocks, c: Controls, device: Device) -> None:
     shown_here = [view, status, stale, download, recents, current]
     inputs = {c.picture, *settings.values(), current, results}
     c.run.click(run, inputs, [c.run, c.problem, results, *shown_here], trigger_mode="multiple", **UNQUEUED, **HIDDEN)
-    c.picture.input(new_picture, inputs, [c.picture, *shown_here], trigger_mode="always_last", **HIDDEN)
     recents.select(choose_recent, inputs, shown_here, **HIDDEN)
     view.invented(show_invented, inputs, [view, stale], trigger_mode="always_last", **UNQUEUED, **HIDDEN)
     saving = ("format", "quality", "metadata", "keep_print_size")  # pages need another run
-    gr.on(
+    saved_again = gr.on(
         [settings[name].change for name in saving], save_again, inputs, [download, status, stale],
+        trigger_mode="always_last", **HIDDEN,
+    )  # fmt: skip
+    c.picture.input(
+        new_picture, inputs, [c.picture, *shown_here],
+        cancels=saved_again,  # or its file would appear under another picture
         trigger_mode="always_last", **HIDDEN,
     )  # fmt: skip
     pixels = [shown.change for name, shown in settings.items() if name not in saving]

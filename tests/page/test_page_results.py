@@ -24,6 +24,7 @@ from tests.browsing import (
     choose_scale,
     download,
     drop,
+    remove_picture,
     type_in,
     unfold,
     upscale,
@@ -116,6 +117,21 @@ def test_another_format_or_quality_is_saved_from_the_same_result(english, small,
         assert file.name == f"cat_x4.{suffix}"
         assert file.read_bytes() == library.read_bytes(), format
     expect(english.locator("#status")).to_have_text(said)  # no run was needed
+    choose_format(english, "As the picture")
+
+
+def test_a_picture_that_is_removed_while_its_result_is_saved_anew_leaves_nothing(english, tmp_path):
+    photo = tmp_path / "photo.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (160, 240, 3), np.uint8)).save(photo)
+    choose_scale(english, 4)
+    drop(english, photo)
+    upscale(english, "960 × 640")
+    choose_format(english, "AVIF")
+    expect(english.locator("#download")).to_be_disabled()
+    remove_picture(english)
+    english.wait_for_timeout(3000)  # AVIF takes a second
+    expect(english.locator("#status [data-result]")).to_have_count(0)
+    expect(english.locator("#download")).to_be_disabled()
     choose_format(english, "As the picture")
 
 
