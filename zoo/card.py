@@ -161,8 +161,7 @@ def describe_training(entry: Entry, facts: dict) -> str:
     stages = history.read_stages(facts)
     if not stages:
         return "Nothing is recorded."
-    start = "Trained on a CPU alone. " if all("CPU" in stage.device for stage in stages) else ""
-    start += f"From the weights of {entry.base_model}. " if entry.base_model else ""
+    start = f"From the weights of {entry.base_model}. " if entry.base_model else ""
     megapixels = sum(stage.pixels for stage in stages) / 1e6
     averaged = " The weights are the mean of two points of the run." if "averaged" in facts else ""
     return (
