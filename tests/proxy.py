@@ -1,5 +1,7 @@
 """A reverse proxy on 127.0.0.1 that serves a page below a path, as the nginx of docs/hosting.md does."""
 
+import random
+import time
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -9,13 +11,19 @@ HOP_HEADERS = {"connection", "keep-alive", "transfer-encoding", "host"}  # betwe
 
 
 class Proxy(ThreadingHTTPServer):
-    """The proxy; a context manager. `outside` lists the requests beside the path."""
+    """The proxy; a context manager. `outside` lists the requests beside the path.
+
+    Args:
+        target: the page's address.
+        path: below which it is served.
+        delay: seconds by which a part of a stream of events is late at most, as on a network with jitter.
+    """
 
     daemon_threads = True
 
-    def __init__(self, target: str, path: str) -> None:
+    def __init__(self, target: str, path: str, delay: float = 0.0) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.target, self.path = urlsplit(target).netloc, path
+        self.target, self.path, self.delay = urlsplit(target).netloc, path, delay
         self.url = f"http://127.0.0.1:{self.server_port}{path}"
         self.outside: list[str] = []
 
@@ -53,7 +61,9 @@ class Handler(BaseHTTPRequestHandler):
                 if name.lower() not in HOP_HEADERS:
                     self.send_header(name, value)
             self.end_headers()
+            is_stream = (answer.getheader("Content-Type") or "").startswith("text/event-stream")
             while chunk := answer.read1():  # at once: progress is a stream of events
+                time.sleep(random.uniform(0, self.server.delay) if is_stream else 0)
                 self.wfile.write(chunk)
         finally:
             upstream.close()

@@ -27,7 +27,7 @@ CLEAN_SECONDS, KEEP_SECONDS = 600, 3600  # how often visitors' files are looked 
 MAX_CALLS = 256  # that may come in one moment; how many wait for the device is bounded in caesr/page/queue.py
 MAX_SESSIONS = 500  # of which Gradio remembers what they saw; by itself it would remember 10,000
 PAGE = Path(__file__).parent
-STYLE, SCRIPT = ((PAGE / name).read_text() for name in ("page.css", "page.js"))
+STYLE, SCRIPT, STREAM = ((PAGE / name).read_text() for name in ("page.css", "page.js", "event_stream.js"))
 
 
 def page(device: Device) -> gr.Blocks:
@@ -74,6 +74,7 @@ def main(port: int | None = None, opens_browser: bool = False) -> None:
         theme=theme,
         css=STYLE,
         js=SCRIPT,
+        head=f"<script>{STREAM}</script>",
         app_kwargs={"middleware": [Middleware(LanguageChoice)]},
         i18n=LABELS,
         footer_links=["api", "gradio"],

@@ -70,6 +70,16 @@ def test_below_a_path_everything_is_asked_for_below_it(browser, hosted, tmp_path
     assert set(hosted.proxy.outside) <= {"/favicon.ico"}  # which browsers ask for by themselves
 
 
+def test_no_call_is_lost_on_a_network_with_jitter(browser, hosted):
+    with Proxy(hosted.page.url, PATH, delay=0.15) as slow:
+        page = visit(browser, slow.url, query="/", locale="en")
+        for scale in (2, 3, 4, 2, 3, 4):  # a call joins while the stream of the last one is closing
+            page.click(f"#scales label:has-text('×{scale}')")
+            drop(page, CAT)
+        upscale(page, "904 × 600")
+        assert page.outside == []
+
+
 def test_the_head_links_to_the_page_that_needs_no_server_where_its_address_is_configured(browser, hosted):
     page = visit(browser, hosted.proxy.url, query="/", locale="zh-CN")
     link = page.get_by_role("link", name="无需上传：在浏览器中运行")
