@@ -34,7 +34,7 @@ def pair(before: Path | str, after: Path | str | None = None, tags: tuple[str, s
 
 def overlay(value: dict[str, Any], layer: Path | None, note: str) -> dict[str, Any]:
     """Return the value of a `pair` with a partly transparent map over the second picture, and a sentence about it."""
-    return value | {"map": shown(layer), "note": note, "is_layer": True}
+    return value | {"map": shown(layer), "note": note}
 
 
 def shown(picture: Path | str | None) -> Any:

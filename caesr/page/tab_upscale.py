@@ -124,7 +124,7 @@ def tab(blocks: gr.Blocks, c: Controls, device: Device) -> None:
         if not result or not result.is_kept:
             yield {view: gr.skip()}
             return
-        value = pair(result.before, result.after)
+        value = pair(result.before, result.after) | {"is_layer": True}  # so that it is never laid over another picture
         if not event.on:
             yield {view: value}
             return
@@ -132,7 +132,7 @@ def tab(blocks: gr.Blocks, c: Controls, device: Device) -> None:
             with closing(map_of(device, result, request)) as generator:
                 steps = Steps(generator)
                 for progress in steps:
-                    yield {view: value | {"note": percent_text(progress, request), "asks": True, "is_layer": True}}
+                    yield {view: value | {"note": percent_text(progress, request), "asks": True}}
             yield {view: overlay(value, *steps.result)}
         except EXPECTED_ERRORS as error:
             yield {view: value, stale: problem(error, None, request)}
