@@ -25,6 +25,7 @@ from caesr.page.facts import (
     takes_all,
     time_text,
 )
+from caesr.page.follow import follow
 from caesr.page.models import BLENDED, MORE
 from caesr.page.options_form import page_options
 from caesr.page.translations import error_text, say
@@ -74,12 +75,11 @@ def wire(blocks: gr.Blocks, c: Controls, device: Device) -> None:
         return {**said, c.run: gr.update(interactive=can_run), c.confirm: question}
 
     outputs = [c.problem, c.facts, c.about, c.plan, c.command, c.python, c.run, c.confirm, memory, scale, seen]
-    # One event: of several, the slowest would have the last word, not the latest. `change`, because buttons, other tabs
-    # and the browser's memory choose as well.
+    # `change`, because buttons, other tabs and the browser's memory choose as well.
     changed = [shown.change for shown in settings.values()]
     triggers = [blocks.load, c.picture.input, c.confirm.input, *changed]
     inputs = {c.picture, c.confirm, seen, *settings.values()}
-    gr.on(triggers, describe, inputs, outputs, trigger_mode="always_last", **HIDDEN)
+    follow(triggers, describe, inputs, outputs)
 
     def restore(chosen: dict[str, Any]) -> list[Any]:
         return [gr.update(value=chosen[name]) if name in chosen else gr.skip() for name in settings]
@@ -93,17 +93,22 @@ def wire(blocks: gr.Blocks, c: Controls, device: Device) -> None:
 def show_only_what_counts(c: Controls) -> None:
     """Show a component only where it changes something."""
     tile, texture, quality = (c.options[name] for name in ("tile", "texture", "quality"))
-    c.is_auto_tile.change(lambda auto: gr.update(interactive=not auto), c.is_auto_tile, tile, **QUIET)
+    follow([c.is_auto_tile.change], lambda auto: gr.update(interactive=not auto), c.is_auto_tile, tile, queue=False)
     model, format = c.options["model"], c.options["format"]
-    c.checkpoint.change(lambda name: gr.update(visible=name == BLENDED), c.checkpoint, texture, **QUIET)
+    follow([c.checkpoint.change], lambda name: gr.update(visible=name == BLENDED), c.checkpoint, texture, queue=False)
 
     def of_model(name: str, checkpoint: str) -> tuple[Any, Any]:
         is_blended = (checkpoint if name == MORE else name) == BLENDED
         return gr.update(visible=name == MORE), gr.update(visible=is_blended)
 
-    model.change(of_model, [model, c.checkpoint], [c.checkpoint, texture], **QUIET)
-    format.change(lambda name: gr.update(interactive=name not in ("png", "tif")), format, quality, **QUIET)
-    boxes = [c.options[name] for name in SIZES if name != "scale"] + [c.print_cm, c.print_dpi]
+    follow([model.change], of_model, [model, c.checkpoint], [c.checkpoint, texture], queue=False)
+
+    def of_format(name: str) -> Any:
+        return gr.update(interactive=name not in ("png", "tif"))
+
+    follow([format.change], of_format, format, quality, queue=False)
+    kinds = [*(name for name in SIZES if name != "scale"), PRINT, PRINT]  # of each of the boxes
+    boxes = [*(c.options[name] for name in kinds if name != PRINT), c.print_cm, c.print_dpi]
 
     def of_kind(values: Values) -> list[Any]:
         kind, dropped = values[c.kind], c.dropped(values)
@@ -112,12 +117,12 @@ def show_only_what_counts(c: Controls) -> None:
         return [*shown, gr.update(visible=kind == PRINT) | size.get(PRINT, {}), gr.update(visible=kind == PRINT)]
 
     inputs = {c.kind, c.picture, c.options["scale"], c.print_dpi}
-    c.kind.input(of_kind, inputs, boxes, **QUIET)
-    c.kind.change(
-        lambda kind: [gr.update(visible=name == kind) for name in SIZES if name != "scale"]
-        + [gr.update(visible=kind == PRINT)] * 2,
-        c.kind, boxes, **QUIET,
-    )  # fmt: skip
+    follow([c.kind.input], of_kind, inputs, boxes, queue=False)
+
+    def shown_of(kind: str) -> list[Any]:
+        return [gr.update(visible=name == kind) for name in kinds]
+
+    follow([c.kind.change], shown_of, c.kind, boxes, queue=False)
 
 
 def initial_size(kind: str, dropped: Dropped | None, scale: float, dpi: float | None) -> dict[str, dict[str, Any]]:

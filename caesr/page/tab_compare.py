@@ -15,6 +15,7 @@ from caesr.page.comparison import INTERPOLATIONS, Task, compare_methods, prepare
 from caesr.page.controls import HIDDEN, Controls, Values
 from caesr.page.device import Device
 from caesr.page.errors import EXPECTED_ERRORS
+from caesr.page.follow import follow
 from caesr.page.gpu_calls import STARTED
 from caesr.page.models import BLENDED, MORE, SIMPLE, compared_choices, family_of
 from caesr.page.part_picker import middle_of, part_picker, picture_part
@@ -98,8 +99,8 @@ def tab(c: Controls, tabs: gr.Tabs, device: Device) -> gr.CheckboxGroup:
 
     inputs = {c.picture, *c.inputs(), part, models, side, truth}
     run.click(compare_models, inputs, [run, line, figures, view, maps], trigger_mode="multiple", **UNQUEUED, **HIDDEN)
-    gr.on([c.picture.input, side.input], show_part, {c.picture, side, part}, part, trigger_mode="always_last", **HIDDEN)
-    c.picture.input(lambda: ("", "", "", ""), None, [line, figures, view, maps], queue=False, **HIDDEN)
+    follow([c.picture.input, side.input], show_part, {c.picture, side, part}, part)
+    follow([c.picture.input], lambda: ("", "", "", ""), None, [line, figures, view, maps], queue=False)
     view.use(use, None, [c.options["model"], c.checkpoint, tabs], queue=False, **HIDDEN)
     return models
 

@@ -22,6 +22,7 @@ from caesr.page.drop_zone import Dropped, preview
 from caesr.page.errors import EXPECTED_ERRORS
 from caesr.page.facts import FORMAT_NAMES, model_name, resolved, size_text, takes_all
 from caesr.page.first_sight import first_sight
+from caesr.page.follow import follow
 from caesr.page.gpu_calls import STARTED
 from caesr.page.invented import map_of
 from caesr.page.preview import browser_view, is_shown_by_browsers, keep, picture_thumbnail
@@ -172,17 +173,11 @@ def tab(blocks: gr.Blocks, c: Controls, device: Device) -> None:
     recents.select(choose_recent, inputs, shown_here, **HIDDEN)
     view.invented(show_invented, inputs, [view, stale], trigger_mode="always_last", **UNQUEUED, **HIDDEN)
     saving = ("format", "quality", "metadata", "keep_print_size")  # pages need another run
-    saved_again = gr.on(
-        [settings[name].change for name in saving], save_again, inputs, [download, status, stale],
-        trigger_mode="always_last", **HIDDEN,
-    )  # fmt: skip
-    c.picture.input(
-        new_picture, inputs, [c.picture, *shown_here],
-        cancels=saved_again,  # or its file would appear under another picture
-        trigger_mode="always_last", **HIDDEN,
-    )  # fmt: skip
+    saved_again = follow([settings[name].change for name in saving], save_again, inputs, [download, status, stale])
+    # Cancels, or its file would appear under another picture.
+    follow([c.picture.input], new_picture, inputs, [c.picture, *shown_here], cancels=saved_again)
     pixels = [shown.change for name, shown in settings.items() if name not in saving]
-    gr.on(pixels, say_if_stale, inputs, stale, trigger_mode="always_last", **HIDDEN)
+    follow(pixels, say_if_stale, inputs, stale)
     blocks.load(first_sight, None, view, **HIDDEN)
 
 

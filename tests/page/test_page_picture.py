@@ -153,6 +153,23 @@ def test_orientation_profile_alpha_and_16_bits_are_kept_and_every_original_is_sh
     choose_scale(english, 4)
 
 
+def test_pictures_in_quick_succession_leave_the_last_one_and_a_page_at_rest(browser, server, tmp_path):
+    page = visit(browser, server, locale="en")
+    calls = []
+    page.on("request", lambda request: "/queue/join" in request.url and calls.append(request.url))
+    for side in range(40, 46):
+        file = tmp_path / f"{side}.png"
+        Image.new("RGB", (side, 40)).save(file)
+        page.set_input_files("#picture input[type=file]", file)
+        page.wait_for_timeout(200)
+    expect(page.locator("#facts")).to_contain_text("45.png 45 × 40", timeout=READY)
+    upscale(page, "180 × 160")
+    page.wait_for_timeout(500)
+    calls.clear()
+    page.wait_for_timeout(1500)
+    assert calls == []
+
+
 def test_a_forged_path_is_refused(browser, server):
     page = visit(browser, server, locale="en")
     drop(page, CAT)
