@@ -18,7 +18,7 @@ from pathlib import Path
 from random import Random
 
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Request, sync_playwright
 from playwright.sync_api import Error as BrowserError
 
 ROOT = Path(__file__).parent.parent
@@ -45,7 +45,7 @@ class Visitor:
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", self.note)
 
-    def note(self, request: object) -> None:
+    def note(self, request: Request) -> None:
         if "/queue/join" in request.url:
             self.last_call = time.monotonic()
 

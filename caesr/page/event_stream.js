@@ -10,7 +10,7 @@
   window.fetch = (input, init) => {
     const address = new URL(input.url ?? input, location.href).pathname;
     if (address.endsWith("/queue/join")) return join(input, init);
-    if (address.endsWith("/queue/data")) return follow(input, init);
+    if (address.endsWith("/queue/data")) return listen(input, init);
     return fetchFromServer(input, init);
   };
 
@@ -26,7 +26,7 @@
     return request;
   }
 
-  async function follow(request, init) {
+  async function listen(request, init) {
     const url = request.url ?? request;
     const { signal, headers } = new Request(request, init);
     const first = await fetchFromServer(request, init);
