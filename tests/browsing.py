@@ -72,9 +72,10 @@ def api_client(url: str) -> Client:
     return Client(url, verbose=False, download_files=tempfile.mkdtemp())
 
 
-def visit(browser: Browser, url: str, width: int = 1280, query: str = "", **context: object) -> Page:
-    """Open the page; `page.outside` lists the addresses beyond it that it asks for."""
+def visit(browser: Browser, url: str, width: int = 1280, query: str = "", script: str = "", **context: object) -> Page:
+    """Open the page, after a script of the test's; `page.outside` lists the addresses beyond it that it asks for."""
     page = browser.new_context(viewport={"width": width, "height": 900}, **context).new_page()
+    page.add_init_script(script)
     page.outside = []
     page.on("request", lambda r: r.url.startswith(("data:", "blob:", url)) or page.outside.append(r.url))
     page.goto(url + query)

@@ -56,7 +56,7 @@ def parts(run: Run, hr: torch.Tensor, near: torch.Tensor) -> dict[str, Callable[
         with torch.autocast(run.device.type, dtype=torch.bfloat16):
             output = run.model(lr).float()
         LOSSES["l1"](output, hr).backward()
-        run.optimizer.zero_grad(set_to_none=True)
+        run.optimizer.zero_grad()
 
     def losses() -> None:
         step = BALANCE_STEPS * next(count) + 1  # the balance is measured in one step of BALANCE_STEPS

@@ -18,8 +18,8 @@ from caesr.page import api, column, tab_batch, tab_compare, tab_models, tab_upsc
 from caesr.page.cache_cleaner import clean_cache
 from caesr.page.controls import controls
 from caesr.page.device import Device
+from caesr.page.document_scripts import DocumentScripts
 from caesr.page.header import header
-from caesr.page.language_choice import LanguageChoice
 from caesr.page.memory import limit_heaps
 from caesr.page.translations import LABELS, label
 
@@ -27,7 +27,9 @@ CLEAN_SECONDS, KEEP_SECONDS = 600, 3600  # how often visitors' files are looked 
 MAX_CALLS = 256  # that may come in one moment; how many wait for the device is bounded in caesr/page/queue.py
 MAX_SESSIONS = 500  # of which Gradio remembers what they saw; by itself it would remember 10,000
 PAGE = Path(__file__).parent
-STYLE, SCRIPT, STREAM = ((PAGE / name).read_text() for name in ("page.css", "page.js", "event_stream.js"))
+STYLE, SCRIPT = ((PAGE / name).read_text() for name in ("page.css", "page.js"))
+SCRIPTS_BEFORE_GRADIO = ("language_choice.js", "event_stream.js", "loading_frames.js")
+IDLE_SECONDS = 0.02  # between two looks for a call; by itself Gradio looks a thousand times a second, day and night
 
 
 def page(device: Device) -> gr.Blocks:
@@ -48,7 +50,10 @@ def page(device: Device) -> gr.Blocks:
                     tab_models.tab(blocks, chosen, compared, device)
         column.wire(blocks, chosen, device)
         api.endpoints(device)
-    return blocks.queue(max_size=MAX_CALLS)
+    blocks.queue(max_size=MAX_CALLS)
+    blocks._queue.sleep_when_free = IDLE_SECONDS
+    blocks._queue.progress_update_sleep_when_free = 5 * IDLE_SECONDS
+    return blocks
 
 
 def main(port: int | None = None, opens_browser: bool = False) -> None:
@@ -70,12 +75,12 @@ def main(port: int | None = None, opens_browser: bool = False) -> None:
     blocks = page(Device())
     clean_cache(blocks, CLEAN_SECONDS, KEEP_SECONDS)
     limit_heaps()
+    scripts = [(PAGE / name).read_text() for name in SCRIPTS_BEFORE_GRADIO]
     blocks.launch(
         theme=theme,
         css=STYLE,
         js=SCRIPT,
-        head=f"<script>{STREAM}</script>",
-        app_kwargs={"middleware": [Middleware(LanguageChoice)]},
+        app_kwargs={"middleware": [Middleware(DocumentScripts, scripts=scripts)]},
         i18n=LABELS,
         footer_links=["api", "gradio"],
         max_file_size="200mb",
@@ -85,4 +90,5 @@ def main(port: int | None = None, opens_browser: bool = False) -> None:
         max_threads=64,  # those who wait for the device hold one each
         state_session_capacity=MAX_SESSIONS,
         mcp_server=find_spec("mcp") is not None,  # an optional extra
+        ssr_mode=False,  # a Space would turn it on: another server, which does not send those scripts
     )

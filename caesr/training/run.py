@@ -115,7 +115,7 @@ class Run:
         low_res, high_res = self.sample()
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             output = self.forward(low_res).float()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         if self.cool_down and recipe.cool_down_loss:
             loss = LOSSES[recipe.cool_down_loss](output, high_res)
             loss.backward()

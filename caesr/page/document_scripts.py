@@ -1,41 +1,34 @@
-"""LanguageChoice: the language that a visitor chose comes before the one that the browser prefers, in Gradio as well.
+"""DocumentScripts: what has to run in the browser before any script of Gradio's.
 
-Gradio asks the browser for its language before any script of a page's own runs, as of 6.31; so this one is put into
-the document.
+Gradio runs the scripts of a page's `head` after its own have begun, as of 6.31; so these are put into the document.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-SCRIPT = b"""<head><script>
-(() => {
-  const chosen = document.cookie.match(/caesr_language=(\\w+)/)?.[1];
-  if (!chosen) return;
-  Object.defineProperty(navigator, "language", { get: () => chosen });
-  Object.defineProperty(navigator, "languages", { get: () => [chosen] });
-})();
-</script>"""
 
+class DocumentScripts:
+    """ASGI middleware that puts scripts into the page's document, before all others."""
 
-class LanguageChoice:
-    """ASGI middleware that puts the script into the page's document."""
-
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Any, scripts: Sequence[str]) -> None:
         self.app = app
+        self.head = "".join(["<head>", *(f"<script>\n{script}</script>" for script in scripts)]).encode()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request."""
-        if scope["type"] != "http" or scope["path"].rstrip("/") != scope.get("root_path", "").rstrip("/"):
+        # Below a path, proxies leave it out of the request or in it, and both are right.
+        if scope["type"] != "http" or scope["path"].rstrip("/") not in ("", scope.get("root_path", "").rstrip("/")):
             await self.app(scope, receive, send)
             return
         started: list[dict[str, Any]] = []
 
-        async def send_with_script(message: dict[str, Any]) -> None:
+        async def send_with_scripts(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 started.append(message)
                 return
             if started:
                 start, body = started.pop(), message.get("body", b"")
-                longer = body.replace(b"<head>", SCRIPT, 1)
+                longer = body.replace(b"<head>", self.head, 1)
                 length = str(len(longer)).encode()
                 is_whole = not message.get("more_body")
                 headers = [
@@ -46,4 +39,4 @@ class LanguageChoice:
                 message = message | {"body": longer if is_whole else body}
             await send(message)
 
-        await self.app(scope, receive, send_with_script)
+        await self.app(scope, receive, send_with_scripts)
