@@ -38,8 +38,8 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
 class MuonAdam:
     """Two rules in one optimizer: groups with `muon=True` hold 4-D weights, the others follow Adam.
 
-    There is no weight decay: networks this small never overfit. It works as torch's do, but is none of them: the first
-    that is made imports torch's compiler, a third of the time in which a training begins.
+    There is no weight decay: networks this small never overfit. It works as torch's do, but is none of them: to make
+    one of those imports torch's compiler, for which every training would wait.
     """
 
     def __init__(self, groups: list[dict]):
