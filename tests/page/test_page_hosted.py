@@ -86,6 +86,13 @@ def test_the_head_links_to_the_page_that_needs_no_server_where_its_address_is_co
     expect(link).to_have_attribute("href", STATIC_PAGE)
 
 
+def test_the_chosen_language_is_heeded_below_a_path(browser, hosted):
+    page = visit(browser, hosted.proxy.url, query="/", locale="zh-CN")
+    page.click("button[data-language=en]")
+    expect(page.locator("#run")).to_have_text("Upscale", timeout=READY)
+    expect(page.locator("#picture")).to_contain_text("Drop a photo", timeout=READY)
+
+
 @pytest.mark.parametrize("address", ["", "javascript:alert(1)", "//other.host/"])
 def test_what_is_no_web_address_is_never_linked(monkeypatch, address):
     monkeypatch.setenv("CAESR_STATIC_PAGE", address)

@@ -9,12 +9,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from caesr import CAEResNet
 from caesr.evaluation.compare import Comparison
@@ -42,8 +44,11 @@ def visits(tmp_path_factory) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """Return a function that gives the digest of what this process makes of a file, without ZeroGPU."""
+def made(tmp_path_factory) -> Iterator[Callable[[Path, int], str]]:
+    """Yield a function that gives the digest of what this process makes of a file, without ZeroGPU.
+
+    It has one thread, as the forked processes have: with two, some processors add in another order (Zen 4, one level).
+    """
     device, folder, digests = Device(), tmp_path_factory.mktemp("made"), dict[tuple[Path, int], str]()
 
     def digest(file: Path, scale: int) -> str:
@@ -55,7 +60,10 @@ def made(tmp_path_factory):
             digests[file, scale] = hashlib.sha256((folder / "a.png").read_bytes()).hexdigest()
         return digests[file, scale]
 
-    return digest
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield digest
+    torch.set_num_threads(threads)
 
 
 @visitors
