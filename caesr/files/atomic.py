@@ -30,17 +30,12 @@ def atomic_write(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the file cannot be created or renamed.
     """
-    part, lock = _create_part(path)
-    try:
+    with _hidden_file(path) as (part, lock):
         yield part
         os.fsync(lock.fileno())
         if not fcntl:
             lock.close()  # Windows does not rename an open file
         part.replace(path)
-    finally:
-        lock.close()
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -50,13 +45,8 @@ def scratch_file(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the file cannot be created.
     """
-    part, lock = _create_part(path)
-    try:
+    with _hidden_file(path) as (part, _):
         yield part
-    finally:
-        lock.close()
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def remove_abandoned(folder: Path) -> None:
@@ -68,14 +58,25 @@ def remove_abandoned(folder: Path) -> None:
             part.unlink()
 
 
-def _create_part(path: Path) -> tuple[Path, IO[bytes]]:
-    """Create an empty hidden file, locked until the handle that is returned with it is closed."""
-    while True:
-        part = path.with_name(f".{uuid.uuid4().hex}.part")  # on the same disk, so that it can be renamed
-        lock = part.open("xb")
-        if fcntl:
-            with suppress(OSError):
-                fcntl.flock(lock, fcntl.LOCK_EX)
-        if os.fstat(lock.fileno()).st_nlink:  # 0: `remove_abandoned` removed it before it was locked
-            return part, lock
-        lock.close()
+@contextmanager
+def _hidden_file(path: Path) -> Iterator[tuple[Path, IO[bytes]]]:
+    """Yield an empty hidden file beside `path` and the handle that locks it; on leaving it is removed if it is there.
+
+    Its name is settled before it is created, so that it goes even if Ctrl-C comes while it is being created.
+    """
+    part = path.with_name(f".{uuid.uuid4().hex}.part")  # on the same disk, so that it can be renamed
+    with ExitStack() as stack:
+        stack.callback(_remove, part)
+        while True:
+            lock = stack.enter_context(part.open("xb"))
+            if fcntl:
+                with suppress(OSError):
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+            if os.fstat(lock.fileno()).st_nlink:  # 0: `remove_abandoned` removed it before it was locked
+                break
+        yield part, lock
+
+
+def _remove(part: Path) -> None:
+    with suppress(OSError):
+        part.unlink(missing_ok=True)

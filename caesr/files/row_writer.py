@@ -42,7 +42,7 @@ class RowWriter:
         self.image: Any = None  # what the saver reads
         self.cut_short = False
         self.header = tiff_header(shape, self.dtype)
-        self.pieces = self._pieces()
+        self.pieces: Iterator[np.ndarray] = iter(())
         self.unread = memoryview(b"")  # of the piece that was taken last
         self.position = self.taken = 0  # where libvips reads, and where `unread` begins, in the TIFF
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -74,8 +74,17 @@ class RowWriter:
                 continue
 
     def _run(self) -> None:
-        """Save the picture, in the thread."""
+        """Save the picture, in the thread.
+
+        The saver, which creates the file, begins when there are rows: if Ctrl-C comes while the thread is being started,
+        nobody will wait for it or remove what it makes.
+        """
         try:
+            strip = self.strips.get()
+            if strip is None:
+                raise pyvips.Error("no rows came")
+            self.pieces = self._pieces(strip)
+            del strip  # it would be held to the end
             source = pyvips.SourceCustom()
             source.on_read(self._read)
             source.on_seek(self._seek)
@@ -111,8 +120,8 @@ class RowWriter:
         self.position = offset + {SEEK_CURRENT: self.position, SEEK_END: length}.get(whence, 0)
         return self.position
 
-    def _pieces(self) -> Iterator[np.ndarray]:
-        """Yield the bytes of the rows.
+    def _pieces(self, strip: np.ndarray | None) -> Iterator[np.ndarray]:
+        """Yield the bytes of the rows, of which `strip` has the first.
 
         If they end too soon, libvips is told to stop and gets black rows until it does: of a picture cut short it would
         warn, in a log where people look for what is wrong with their own files.
@@ -120,7 +129,6 @@ class RowWriter:
         height, width, channels = self.shape
         written = 0
         while written < height:
-            strip = None if self.cut_short else self.strips.get()
             if strip is None:
                 self.cut_short = True
                 if self.image is not None:
@@ -128,6 +136,8 @@ class RowWriter:
                 strip = np.zeros((min(CHUNK_ROWS, height - written), width, channels), self.dtype)
             yield strip.astype(self.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8)
             written += len(strip)
+            if written < height:
+                strip = None if self.cut_short else self.strips.get()
 
 
 def tiff_header(shape: tuple[int, int, int], dtype: np.dtype) -> bytes:

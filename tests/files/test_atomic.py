@@ -1,13 +1,14 @@
 """Atomic writes: a file is complete or not there, and only the files of killed writers are removed."""
 
 import contextlib
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from caesr.files.atomic import atomic_write, remove_abandoned
+from caesr.files.atomic import atomic_write, remove_abandoned, scratch_file
 from tests.conftest import ROOT
 
 WRITER = """
@@ -89,6 +90,23 @@ def test_a_file_that_is_removed_before_it_is_locked_is_created_again(tmp_path: P
         part.write_text("complete")
     assert (tmp_path / "a").read_text() == "complete"
     assert removed
+
+
+@needs_locks
+@pytest.mark.parametrize("write", [atomic_write, scratch_file])
+def test_ctrl_c_while_the_hidden_file_is_being_created_leaves_nothing(tmp_path: Path, monkeypatch, write):
+    def lock_and_be_stopped(*_: object) -> None:
+        assert list_names(tmp_path) != []
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("fcntl.flock", lock_and_be_stopped)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), write(tmp_path / "a"):
+            pass
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert list_names(tmp_path) == []
 
 
 def test_other_files_are_not_removed(tmp_path: Path):

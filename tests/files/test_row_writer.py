@@ -42,6 +42,20 @@ def test_the_saver_gets_the_picture_whatever_the_strips(height, width, channels,
     assert np.array_equal(saved[0], picture)
 
 
+def test_the_saver_makes_no_file_before_there_are_rows():
+    """If Ctrl-C comes while the thread is being started, nobody would remove the file."""
+    begun = threading.Event()
+
+    def save(image: pyvips.Image) -> None:
+        begun.set()
+        decode_all(image)
+
+    with RowWriter((4, 10, 3), np.dtype(np.uint8), save) as rows:
+        assert not begun.wait(0.3)
+        rows.write(np.zeros((4, 10, 3), np.uint8))
+    assert begun.is_set()
+
+
 def test_a_saver_that_fails_raises_from_the_next_write_or_at_the_end():
     def fail(_: object) -> None:
         raise OSError(28, "No space left on device")

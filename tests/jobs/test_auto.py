@@ -42,13 +42,17 @@ def test_every_picture_of_a_folder_is_upscaled_by_the_network_that_suits_it_and_
 
 
 def test_the_choice_is_the_same_alone_in_a_zip_in_other_tiles_and_from_python(mixed, out, tmp_path):
+    """In other tiles a processor may add in another order, so that a value differs by a level."""
     assert caesr("batch", mixed, out, "-s", 2) == 0
     with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
         for name in FAMILIES:
             archive.write(mixed / name, name)
     assert caesr(tmp_path / "in.zip", "-o", tmp_path / "zip", "-s", 2, "--tile", 32) == 0
-    assert contents(tmp_path / "zip") == contents(out)
+    for folder in (out, tmp_path / "zip"):
+        assert sorted(row["notes"] for row in report(folder).values()) == sorted(REASONS.values())
     for name, made in contents(out).items():
+        tiled = np.array(Image.open(tmp_path / "zip" / name), np.int16)
+        assert np.abs(tiled - np.array(Image.open(out / name))).max() <= (1 if name.endswith("png") else 4)
         source = mixed / name.replace("_x2", "")
         assert caesr(source, "-s", 2) == 0
         assert (mixed / name).read_bytes() == made
