@@ -76,8 +76,8 @@ class RowWriter:
     def _run(self) -> None:
         """Save the picture, in the thread.
 
-        The saver, which creates the file, begins when there are rows: if Ctrl-C comes while the thread is being started,
-        nobody will wait for it or remove what it makes.
+        The saver, which creates the file, begins when there are rows: if Ctrl-C comes while the thread is being
+        started, nobody will wait for it or remove what it makes.
         """
         try:
             strip = self.strips.get()

@@ -15,6 +15,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from caesr.page import api, column, tab_batch, tab_compare, tab_models, tab_upscale
+from caesr.page.aborted_uploads import AbortedUploads
 from caesr.page.cache_cleaner import clean_cache
 from caesr.page.controls import controls
 from caesr.page.device import Device
@@ -80,7 +81,7 @@ def main(port: int | None = None, opens_browser: bool = False) -> None:
         theme=theme,
         css=STYLE,
         js=SCRIPT,
-        app_kwargs={"middleware": [Middleware(DocumentScripts, scripts=scripts)]},
+        app_kwargs={"middleware": [Middleware(DocumentScripts, scripts=scripts), Middleware(AbortedUploads)]},
         i18n=LABELS,
         footer_links=["api", "gradio"],
         max_file_size="200mb",

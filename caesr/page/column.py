@@ -110,28 +110,28 @@ def show_only_what_counts(c: Controls) -> None:
     kinds = [*(name for name in SIZES if name != "scale"), PRINT, PRINT]  # of each of the boxes
     boxes = [*(c.options[name] for name in kinds if name != PRINT), c.print_cm, c.print_dpi]
 
-    def of_kind(values: Values) -> list[Any]:
-        kind, dropped = values[c.kind], c.dropped(values)
-        size = initial_size(kind, dropped, values[c.options["scale"]], values[c.print_dpi])
-        shown = [gr.update(visible=name == kind) | size.get(name, {}) for name in SIZES if name != "scale"]
-        return [*shown, gr.update(visible=kind == PRINT) | size.get(PRINT, {}), gr.update(visible=kind == PRINT)]
-
-    inputs = {c.kind, c.picture, c.options["scale"], c.print_dpi}
-    follow([c.kind.input], of_kind, inputs, boxes, queue=False)
-
     def shown_of(kind: str) -> list[Any]:
         return [gr.update(visible=name == kind) for name in kinds]
 
+    def of_kind(values: Values) -> list[Any]:
+        kind, shown = values[c.kind], shown_of(values[c.kind])
+        if kind in kinds:
+            size = initial_size(kind, c.dropped(values), values[c.options["scale"]], values[c.print_dpi])
+            shown[kinds.index(kind)] |= size
+        return shown
+
+    inputs = {c.kind, c.picture, c.options["scale"], c.print_dpi}
+    follow([c.kind.input], of_kind, inputs, boxes, queue=False)
     follow([c.kind.change], shown_of, c.kind, boxes, queue=False)
 
 
-def initial_size(kind: str, dropped: Dropped | None, scale: float, dpi: float | None) -> dict[str, dict[str, Any]]:
-    """Return what the box of a size shows first: the size that the scale gives."""
+def initial_size(kind: str, dropped: Dropped | None, scale: float, dpi: float | None) -> dict[str, Any]:
+    """Return the update of a size's box to what it shows first: the size that the scale gives."""
     try:
         info = inspect(dropped.path) if dropped else None
     except EXPECTED_ERRORS:  # said elsewhere
         info = None
-    if info is None or kind == "scale":
+    if info is None:
         return {}
     width, height = round(info.width * scale), round(info.height * scale)
     long_side = max(width, height)
@@ -142,7 +142,7 @@ def initial_size(kind: str, dropped: Dropped | None, scale: float, dpi: float | 
         "megapixels": max(0.01, round(width * height / 1e6, 2)),
         PRINT: round(long_side / (dpi or 300) * CM_PER_INCH, 1),
     }[kind]
-    return {kind: {"value": value}}
+    return {"value": value}
 
 
 def suggested_scale(dropped: Dropped | None, scale: float) -> float:

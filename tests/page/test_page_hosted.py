@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -78,6 +79,19 @@ def test_no_call_is_lost_on_a_network_with_jitter(browser, hosted):
             drop(page, CAT)
         upscale(page, "904 × 600")
         assert page.outside == []
+
+
+def test_who_leaves_in_the_middle_of_an_upload_leaves_no_traceback_in_the_log(hosted):
+    head = (
+        "POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
+        "Content-Type: multipart/form-data; boundary=edge\r\n\r\n"
+        '--edge\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+    )
+    with socket.create_connection(hosted.page.url.removeprefix("http://").split(":")) as visitor:
+        visitor.sendall(head.encode() + bytes(1000))
+        time.sleep(0.5)  # until the server has begun to read it
+    time.sleep(1)  # until it has noticed
+    assert "Traceback" not in hosted.page.log.read_text()
 
 
 def test_the_head_links_to_the_page_that_needs_no_server_where_its_address_is_configured(browser, hosted):
