@@ -86,12 +86,12 @@ def wire(blocks: gr.Blocks, c: Controls, device: Device) -> None:
 
     c.scales.input(None, c.scales, scale, js="scale => scale", **QUIET)
     scale.change(None, scale, c.scales, js=f"scale => {list(SCALES)}.includes(scale) ? scale : null", **QUIET)
-    show_only_what_counts(c)
-    blocks.load(restore, memory, list(settings.values()), **QUIET)
+    restored = blocks.load(restore, memory, list(settings.values()), **QUIET)
+    show_only_what_counts(c, restored)
 
 
-def show_only_what_counts(c: Controls) -> None:
-    """Show a component only where it changes something."""
+def show_only_what_counts(c: Controls, restored: Any) -> None:
+    """Show a component only where it changes something; `restored` is when the settings of the last visit are back."""
     tile, texture, quality = (c.options[name] for name in ("tile", "texture", "quality"))
     follow([c.is_auto_tile.change], lambda auto: gr.update(interactive=not auto), c.is_auto_tile, tile, queue=False)
     model, format = c.options["model"], c.options["format"]
@@ -120,9 +120,10 @@ def show_only_what_counts(c: Controls) -> None:
             shown[kinds.index(kind)] |= size
         return shown
 
+    # By one answer, so that a box never gets its first value after it is shown: somebody may have typed by then.
     inputs = {c.kind, c.picture, c.options["scale"], c.print_dpi}
     follow([c.kind.input], of_kind, inputs, boxes, queue=False)
-    follow([c.kind.change], shown_of, c.kind, boxes, queue=False)
+    restored.then(shown_of, c.kind, boxes, **QUIET)
 
 
 def initial_size(kind: str, dropped: Dropped | None, scale: float, dpi: float | None) -> dict[str, Any]:

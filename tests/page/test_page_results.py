@@ -167,6 +167,9 @@ def test_settings_survive_a_reload(browser, server):
     choose_model(page, "Texture")
     page.uncheck("#tile-auto input")
     type_in(page, "#tile", 96)
+    unfold(page, "#advanced")
+    choose_kind(page, "by long side")
+    type_in(page, "#long_side", 640)
     kept = "localStorage.getItem('caesr-settings')"
     page.wait_for_timeout(700)  # what is kept is encrypted: that it is all there cannot be seen
     before = page.evaluate(kept)
@@ -179,6 +182,8 @@ def test_settings_survive_a_reload(browser, server):
     expect(page.locator("#tile input[type=number]")).to_have_value("96")
     expect(page.locator("#tile input[type=number]")).to_be_enabled()
     expect(page.locator("#format input")).to_have_value("WebP")
+    unfold(page, "#advanced")
+    expect(page.locator("#long_side input[type=number]")).to_have_value("640", timeout=READY)
 
 
 def test_each_size_begins_with_what_the_scale_gives_and_is_never_out_of_bounds(browser, server):
