@@ -120,7 +120,8 @@ def show_only_what_counts(c: Controls, restored: Any) -> None:
             shown[kinds.index(kind)] |= size
         return shown
 
-    # By one answer, so that a box never gets its first value after it is shown: somebody may have typed by then.
+    # A box is shown and gets its first value by one answer. (With a mouse Gradio 6.31 says `input` twice, so a second
+    # answer comes at once; `select` comes once, but not from the keyboard.)
     inputs = {c.kind, c.picture, c.options["scale"], c.print_dpi}
     follow([c.kind.input], of_kind, inputs, boxes, queue=False)
     restored.then(shown_of, c.kind, boxes, **QUIET)
