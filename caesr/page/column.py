@@ -81,17 +81,20 @@ def wire(blocks: gr.Blocks, c: Controls, device: Device) -> None:
     inputs = {c.picture, c.confirm, seen, *settings.values()}
     follow(triggers, describe, inputs, outputs)
 
+    shown_kind = gr.State("scale")  # the way of choosing the size whose box is shown
+
     def restore(chosen: dict[str, Any]) -> list[Any]:
-        return [gr.update(value=chosen[name]) if name in chosen else gr.skip() for name in settings]
+        values = [gr.update(value=chosen[name]) if name in chosen else gr.skip() for name in settings]
+        return [*values, chosen.get("kind", gr.skip())]
 
     c.scales.input(None, c.scales, scale, js="scale => scale", **QUIET)
     scale.change(None, scale, c.scales, js=f"scale => {list(SCALES)}.includes(scale) ? scale : null", **QUIET)
-    restored = blocks.load(restore, memory, list(settings.values()), **QUIET)
-    show_only_what_counts(c, restored)
+    blocks.load(restore, memory, [*settings.values(), shown_kind], **QUIET)
+    show_only_what_counts(c, shown_kind)
 
 
-def show_only_what_counts(c: Controls, restored: Any) -> None:
-    """Show a component only where it changes something; `restored` is when the settings of the last visit are back."""
+def show_only_what_counts(c: Controls, shown_kind: gr.State) -> None:
+    """Show a component only where it changes something; `shown_kind` is the size whose box is shown."""
     tile, texture, quality = (c.options[name] for name in ("tile", "texture", "quality"))
     follow([c.is_auto_tile.change], lambda auto: gr.update(interactive=not auto), c.is_auto_tile, tile, queue=False)
     model, format = c.options["model"], c.options["format"]
@@ -110,21 +113,18 @@ def show_only_what_counts(c: Controls, restored: Any) -> None:
     kinds = [*(name for name in SIZES if name != "scale"), PRINT, PRINT]  # of each of the boxes
     boxes = [*(c.options[name] for name in kinds if name != PRINT), c.print_cm, c.print_dpi]
 
-    def shown_of(kind: str) -> list[Any]:
-        return [gr.update(visible=name == kind) for name in kinds]
-
     def of_kind(values: Values) -> list[Any]:
-        kind, shown = values[c.kind], shown_of(values[c.kind])
-        if kind in kinds:
+        kind = values[c.kind]
+        shown = [gr.update(visible=name == kind) for name in kinds]
+        if kind in kinds and kind != values[shown_kind]:
             size = initial_size(kind, c.dropped(values), values[c.options["scale"]], values[c.print_dpi])
             shown[kinds.index(kind)] |= size
-        return shown
+        return [*shown, kind]
 
-    # A box is shown and gets its first value by one answer. (With a mouse Gradio 6.31 says `input` twice, so a second
-    # answer comes at once; `select` comes once, but not from the keyboard.)
-    inputs = {c.kind, c.picture, c.options["scale"], c.print_dpi}
-    follow([c.kind.input], of_kind, inputs, boxes, queue=False)
-    restored.then(shown_of, c.kind, boxes, **QUIET)
+    # A box is shown and gets its first value by one answer, once: a second would replace what somebody has typed. Hence
+    # not `input`, which Gradio 6.31 says twice where a mouse chooses, nor `select`, which no keyboard brings about.
+    inputs = {c.kind, shown_kind, c.picture, c.options["scale"], c.print_dpi}
+    follow([c.kind.change], of_kind, inputs, [*boxes, shown_kind], queue=False)
 
 
 def initial_size(kind: str, dropped: Dropped | None, scale: float, dpi: float | None) -> dict[str, Any]:

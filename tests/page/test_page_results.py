@@ -197,8 +197,7 @@ def test_each_size_begins_with_what_the_scale_gives_and_is_never_out_of_bounds(b
             expect(page.locator(other)).to_have_count(int(other == component))
         expect(page.locator("#problem p")).to_have_count(0)
     choose_kind(page, "by long side")
-    expect(page.locator("#facts")).to_contain_text("904 × 600", timeout=READY)
-    page.wait_for_timeout(1000)  # with a mouse Gradio 6.31 says twice that a choice was made, and is answered twice
+    expect(page.locator("#long_side input[type=number]")).to_have_value("904", timeout=READY)
     type_in(page, "#long_side", 5000)  # ×8 is the most
     expect(page.locator("#facts")).to_contain_text("1808 × 1200", timeout=READY)
     type_in(page, "#long_side", 500)
@@ -207,6 +206,32 @@ def test_each_size_begins_with_what_the_scale_gives_and_is_never_out_of_bounds(b
     type_in(page, "#scale", 99)  # as is 8 here
     expect(page.locator("#facts")).to_contain_text("1808 × 1200", timeout=READY)
     expect(page.locator(".toast-body")).to_have_count(0)
+
+
+def test_the_first_value_of_a_size_never_replaces_what_somebody_has_typed(browser, server):
+    page = visit(browser, server, locale="en")
+    drop(page, CAT)
+    unfold(page, "#advanced")
+    for name, component, value, typed in (("by width", "#width", "904", "301"), ("by height", "#height", "600", "303")):
+        choose_kind(page, name)
+        expect(page.locator(f"{component} input[type=number]")).to_have_value(value, timeout=READY)
+        type_in(page, component, typed)  # at once: what the choice of a size still asks for is on its way
+        expect(page.locator("#facts")).to_contain_text(typed, timeout=READY)
+        page.wait_for_timeout(500)
+        expect(page.locator(f"{component} input[type=number]")).to_have_value(typed)
+
+
+def test_a_size_is_chosen_from_the_keyboard(browser, server):
+    page = visit(browser, server, locale="en")
+    drop(page, CAT)
+    unfold(page, "#advanced")
+    choose_kind(page, "by height")
+    expect(page.locator("#height")).to_have_count(1, timeout=READY)
+    page.focus("#kind input")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page.locator("#width input[type=number]")).to_have_value("904", timeout=READY)
+    expect(page.locator("#height")).to_have_count(0)
 
 
 def test_the_copied_command_and_the_copied_python_make_the_same_file(browser, server, small, tmp_path):
