@@ -162,8 +162,7 @@ class DegradedPictures:
         for step in steps:
             low, high, drawings = self.source.sample(step, generator)
             low, high = low.to(self.workplace), high.to(self.workplace)
-            with torch.backends.cudnn.flags(benchmark=False):  # sizes are drawn: a search for each would not pay
-                degraded = degrade(high, self.source.scale, pixel_generator, generator)
+            degraded = degrade(high, self.source.scale, pixel_generator, generator)
             if drawings:
                 draw = torch.rand(drawings, 1, 1, 1, generator=pixel_generator, device=self.workplace)
                 clean = draw < self.CLEAN_DRAWINGS

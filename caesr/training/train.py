@@ -74,11 +74,7 @@ def train(
 
 
 def compile_model(run: Run) -> None:
-    """Let a run use `torch.compile`; where that does not work, say so and leave the run as it is.
-
-    All batches have one size, so that cuDNN's search for the fastest convolution pays.
-    """
-    torch.backends.cudnn.benchmark = True
+    """Let a run use `torch.compile`; where that does not work, say so and leave the run as it is."""
     try:
         compiled = torch.compile(run.model)
         low_res, _ = run.sample()
