@@ -2,26 +2,31 @@
 
     python -m benchmarks.measure.training_step [zoo/recipes/NAME.toml ...] [--device cpu] [--threads 1] [--steps 8]
 
-Writes benchmarks/results/training_step.json: milliseconds of each part, the median of so many steps.
+Writes benchmarks/results/training_step.json: milliseconds of each part, the median of so many steps. "student" is in
+the precision that training chooses for the device; beside it stand the times of both.
 """
 
 import argparse
 import itertools
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from benchmarks import results
 from benchmarks.costs import medians, time_in_turns
+from caesr.engine.device import computes_bfloat16
 from caesr.training.degrade import degrade
 from caesr.training.losses import LOSSES
 from caesr.training.objective import BALANCE_STEPS
 from caesr.training.pictures import seed_generator
+from caesr.training.precision import mixed_precision
 from caesr.training.recipe import read_recipe
 from caesr.training.run import Run, device_name
 
 RECIPES = [Path(f"zoo/recipes/caesr-{name}-x4.toml") for name in ("photo", "texture", "base")]
+PRECISIONS = (torch.float32, torch.bfloat16)
 
 
 def measure(run: Run, steps: int) -> dict[str, float]:
@@ -34,9 +39,12 @@ def measure(run: Run, steps: int) -> dict[str, float]:
     seconds["losses and adversary"] += balance
     if "degradation" in seconds and run.degraded:
         seconds["degradation"] /= run.degraded.USES
+    precisions = [seconds.pop(str(dtype)) for dtype in PRECISIONS]
     total = sum(seconds.values())
     found = {name: round(1e3 * spent, 3) for name, spent in seconds.items()}
-    return found | {"sum": round(1e3 * total, 3), "share of the student": round(seconds["student"] / total, 3)}
+    found |= {"sum": round(1e3 * total, 3), "share of the student": round(seconds["student"] / total, 3)}
+    words = ("student in float32", "student in bfloat16")
+    return found | {name: round(1e3 * spent, 3) for name, spent in zip(words, precisions, strict=True)}
 
 
 def parts(run: Run, hr: torch.Tensor, near: torch.Tensor) -> dict[str, Callable[[], object]]:
@@ -52,8 +60,8 @@ def parts(run: Run, hr: torch.Tensor, near: torch.Tensor) -> dict[str, Callable[
     def degradation() -> None:
         degrade(hr, recipe.model.scale, pixel_generator, generator)
 
-    def student() -> None:
-        with torch.autocast(run.device.type, dtype=torch.bfloat16):
+    def student(precision: torch.autocast) -> None:
+        with precision:
             output = run.model(lr).float()
         LOSSES["l1"](output, hr).backward()
         run.optimizer.zero_grad()
@@ -73,12 +81,16 @@ def parts(run: Run, hr: torch.Tensor, near: torch.Tensor) -> dict[str, Callable[
     found: dict[str, Callable[[], object]] = {"crops": crops}
     if run.degraded:
         found["degradation"] = degradation
-    return found | {
-        "student": student,
+    found |= {
+        "student": lambda: student(mixed_precision(run.device)),
         "losses and adversary": losses,
         "balance": balance,
         "optimizer": optimizer,
     }
+    for dtype in PRECISIONS:
+        is_half = dtype == torch.bfloat16
+        found[str(dtype)] = partial(student, torch.autocast(run.device.type, torch.bfloat16, enabled=is_half))
+    return found
 
 
 def main() -> None:
@@ -94,9 +106,9 @@ def main() -> None:
         recipe = read_recipe(file, device.type)
         found = measure(Run(recipe, device), options.steps) | {"batch": recipe.batch, "patch": recipe.patch}
         results.show({file.stem: found})
+        native = "" if computes_bfloat16(device) else " without bfloat16"
         with results.update("training_step") as content:
-            content[f"{file.stem} on {device_name(device)}"] = found
-            content["measured"] = about
+            content[f"{file.stem} on {device_name(device)}{native}"] = found | {"measured": about}
 
 
 if __name__ == "__main__":

@@ -86,9 +86,18 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
         return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
     if device.type == "mps" or (device.type == "cuda" and torch.cuda.get_device_capability(device) >= TENSOR_CORES):
         return torch.float16
+    return torch.bfloat16 if device.type == "cpu" and computes_bfloat16(device) else torch.float32
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Return whether a device multiplies bfloat16 itself: a CPU with AVX512-BF16 or AMX, CUDA from 8.0 on, MPS.
+
+    Elsewhere it is emulated, several times slower than float32.
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     checks = [getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")]
-    is_native = device.type == "cpu" and any(check() for check in checks if check)
-    return torch.bfloat16 if is_native else torch.float32
+    return device.type != "cpu" or any(check() for check in checks if check)
 
 
 def ieee_float32() -> AbstractContextManager[None]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
+from caesr.training.precision import mixed_precision
 from caesr.training.resume_file import add_prefix, strip_prefix
 
 
@@ -67,7 +68,7 @@ class ProjectedAdversary:
 
     def _verdicts(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         picture, *features = tensors
-        with torch.autocast(picture.device.type, dtype=torch.bfloat16):
+        with mixed_precision(picture.device):
             return [head(x).float() for head, x in zip(self.heads, [2 * picture - 1, *features], strict=True)]
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from caesr.files.data import data_folder
 from caesr.imaging.perceptual import LPIPS
 from caesr.training.adversary import ProjectedAdversary
 from caesr.training.losses import LOSSES
+from caesr.training.precision import mixed_precision
 from caesr.training.recipe import FEATURE_LOSSES, Recipe
 from caesr.training.resume_file import add_prefix, strip_prefix
 
@@ -69,7 +70,7 @@ class Objective:
         judged: list[list[Tensor]] = []
         if self.perceptual:
             window = random_window(output.shape[-1], self.recipe.window, step)
-            with torch.autocast(output.device.type, dtype=torch.bfloat16):
+            with mixed_precision(output.device):
                 features.append(self.perceptual.features(output[window]))
                 with torch.no_grad():
                     features.append(self.perceptual.features(target[window]))

@@ -21,6 +21,7 @@ from caesr.training.losses import LOSSES
 from caesr.training.objective import Objective
 from caesr.training.optimizer import make_optimizer
 from caesr.training.pictures import DegradedPictures, Mixture, Pictures, find_pictures, hold_out, seed_generator
+from caesr.training.precision import mixed_precision
 from caesr.training.recipe import Recipe
 from caesr.training.resume_file import RESUME, add_prefix, read_cool_down, read_metadata, strip_prefix
 from caesr.training.schedule import Phase
@@ -113,7 +114,7 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
         low_res, high_res = self.sample()
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+        with mixed_precision(self.device):
             output = self.forward(low_res).float()
         self.optimizer.zero_grad()
         if self.cool_down and recipe.cool_down_loss:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from caesr.training.precision import mixed_precision
 from caesr.training.recipe import Recipe
 from caesr.training.resume_file import RESUME, read_cool_down
 from caesr.training.run import Run, TrainingError
@@ -78,7 +79,7 @@ def compile_model(run: Run) -> None:
     try:
         compiled = torch.compile(run.model)
         low_res, _ = run.sample()
-        with torch.autocast(run.device.type, dtype=torch.bfloat16):
+        with mixed_precision(run.device):
             compiled(low_res).float().mean().backward()
         run.forward = compiled
     except Exception as error:  # a missing compiler raises many types
