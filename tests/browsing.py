@@ -16,6 +16,7 @@ CAT = ROOT / "examples" / "cat.png"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 READY = 60_000  # milliseconds in which the page has to show something
+AS_THE_PICTURE = "As the picture"
 TABS = ("upscale", "compare", "batch", "models")
 
 
@@ -37,9 +38,16 @@ def browser(session_browser: Browser) -> Iterator[Browser]:
             context.close()
 
 
-@pytest.fixture(scope="module")
-def english(session_browser: Browser, server: str) -> Iterator[Page]:
-    """Open the page in English once for the tests of a module, each of which sets what it needs."""
+@pytest.fixture
+def page(session_page: Page) -> Page:
+    """Return the page in English, shared by many tests: without a picture, with the settings it has at first."""
+    begin_again(session_page)
+    return session_page
+
+
+@pytest.fixture(scope="session")
+def session_page(session_browser: Browser, server: str) -> Iterator[Page]:
+    """Open the page in English once for all tests: to load it takes seconds."""
     page = visit(session_browser, server, locale="en")
     yield page
     page.context.close()
@@ -84,6 +92,24 @@ def visit(browser: Browser, url: str, width: int = 1280, query: str = "", script
     return page
 
 
+def begin_again(page: Page) -> None:
+    """Remove the picture, and set what tests change to what a visitor finds at first."""
+    page.unroute_all()
+    turn_to(page, "upscale")
+    remove_picture(page)
+    if is_unfolded(page, "#advanced"):
+        if page.input_value("#kind input") != "by scale":
+            choose_kind(page, "by scale")
+        for name in ("true_to_input", "ensemble"):
+            page.uncheck(f"#{name} input")
+        page.click("#advanced > button")
+    page.check("#tile-auto input")
+    choose_model(page, "Auto")
+    choose_scale(page, 4)
+    if page.input_value("#format input") != AS_THE_PICTURE:
+        choose_format(page, AS_THE_PICTURE)
+
+
 def drop(page: Page, file: Path, into: str = "#picture") -> None:
     """Upload a file; of the picture, wait until the page has said what will become of it, or what is wrong."""
     if into != "#picture":
@@ -122,6 +148,12 @@ def choose_scale(page: Page, scale: int) -> None:
     expect(page.locator("#scale input[type=number]")).to_have_value(str(scale))
 
 
+def choose_kind(page: Page, name: str) -> None:
+    """Choose by what the size is told; Advanced is open."""
+    page.click("#kind input")
+    page.get_by_role("option", name=name).click()
+
+
 def choose_format(page: Page, name: str, component: str = "#format") -> None:
     """Choose the format of the result."""
     page.click(f"{component} input")
@@ -146,8 +178,15 @@ def wait_until_loaded(page: Page, images: str) -> list[list[int]]:
     return page.eval_on_selector_all(images, "all => all.map(i => [i.naturalWidth, i.naturalHeight])")
 
 
+def is_unfolded(page: Page, accordion: str) -> bool:
+    """Return whether an accordion is open."""
+    return "open" in (page.get_attribute(f"{accordion} > button", "class") or "")
+
+
 def unfold(page: Page, accordion: str) -> None:
     """Open an accordion. While Gradio renders it, for some milliseconds, what is typed into it is lost."""
+    if is_unfolded(page, accordion):
+        return
     page.click(f"{accordion} > button")
     page.wait_for_timeout(500)
 

@@ -16,7 +16,7 @@ os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"  # refuses connections: no test
 os.environ["HF_HUB_DISABLE_XET"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 # Imported late: these fixtures import huggingface_hub, which reads the variables above on import.
-from tests.browsing import browser, english, server, session_browser  # noqa: E402, F401
+from tests.browsing import browser, page, server, session_browser, session_page  # noqa: E402, F401
 from tests.small_zoo import bare, cache, files, hub, nets, published, shipped  # noqa: E402, F401
 
 

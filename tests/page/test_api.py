@@ -19,7 +19,7 @@ from caesr import UpscaleOptions, Upscaler
 from caesr.imaging.resize import resize_image
 from caesr.jobs import upscale_file
 from caesr.model.family import load_family
-from tests.browsing import CAT, ROOT, api_client, download, drop, upscale, visit
+from tests.browsing import CAT, ROOT, api_client, download, drop, upscale
 
 pytestmark = pytest.mark.slow
 
@@ -167,8 +167,7 @@ def upscale_by_mcp(server: str) -> bytes:
 
 
 @pytest.mark.browser
-def test_page_api_mcp_and_command_line_give_the_same_bytes(browser, server, tmp_path):
-    page = visit(browser, server, locale="en")
+def test_page_api_mcp_and_command_line_give_the_same_bytes(page, server, tmp_path):
     page.click("#scales label:has-text('×3')")
     drop(page, CAT)
     upscale(page, "678 × 450")

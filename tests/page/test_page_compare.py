@@ -18,7 +18,6 @@ from tests.browsing import (
     remove_picture,
     turn_to,
     unfold,
-    visit,
     wait_until_loaded,
 )
 
@@ -37,8 +36,7 @@ def left_of(page: Page, number: int) -> float:
     return page.locator("#compared img").nth(number).evaluate("i => i.getBoundingClientRect().left")
 
 
-def test_models_are_compared_on_the_same_part_and_one_is_taken_from_there(browser, server):
-    page = visit(browser, server, locale="en")
+def test_models_are_compared_on_the_same_part_and_one_is_taken_from_there(page):
     drop(page, CAT)
     turn_to(page, "compare")
     page.click("#side label:has-text('64')")
@@ -60,10 +58,9 @@ def test_models_are_compared_on_the_same_part_and_one_is_taken_from_there(browse
     assert page.outside == []
 
 
-def test_against_a_ground_truth_the_figures_are_those_of_the_library(browser, server, tmp_path, photograph):
+def test_against_a_ground_truth_the_figures_are_those_of_the_library(page, tmp_path, photograph):
     truth = photograph[:120, :160]
     Image.fromarray(truth).save(tmp_path / "truth.png")
-    page = visit(browser, server, locale="en")
     choose_scale(page, 2)
     drop(page, CAT)
     turn_to(page, "compare")

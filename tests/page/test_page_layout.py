@@ -12,8 +12,7 @@ from tests.browsing import CAT, READY, TABS, turn_to, unfold, upscale, visit
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-def test_the_models_are_shown_with_a_sample_and_their_figures_are_folded(browser, server):
-    page = visit(browser, server, locale="en")
+def test_the_models_are_shown_with_a_sample_and_their_figures_are_folded(page):
     turn_to(page, "models")
     families = dict.fromkeys(zoo.info(name).family for name in zoo.names())
     expect(page.locator("#cards img")).to_have_count(1 + len(families), timeout=READY)
@@ -53,23 +52,19 @@ def fill_all_tabs(page: Page) -> None:
     page.click("#advanced > button")
 
 
-@pytest.mark.parametrize(
-    ("locale", "shapes"),
-    [("en", [(1366, "light"), (390, "dark")]), ("zh-CN", [(390, "light")])],
-)
-def test_axe_finds_nothing_on_any_tab_and_nothing_is_wider_than_the_window(browser, server, locale, shapes):
+@pytest.mark.parametrize(("locale", "width", "theme"), [("en", 1366, "light"), ("zh-CN", 390, "dark")])
+def test_axe_finds_nothing_on_any_tab_and_nothing_is_wider_than_the_window(browser, server, locale, width, theme):
     page = visit(browser, server, width=1366, locale=locale, query="?__theme=light")
     fill_all_tabs(page)
-    for width, theme in shapes:
-        page.set_viewport_size({"width": width, "height": 844})
-        page.evaluate("isDark => document.body.classList.toggle('dark', isDark)", theme == "dark")
-        for tab in TABS:
-            turn_to(page, tab)
-            page.wait_for_timeout(250)  # for what fades in
-            found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-            violations = [(one["id"], [node["html"][:160] for node in one["nodes"]]) for one in found]
-            assert not violations, f"{tab}, {width}, {theme}: {json.dumps(violations, indent=1)}"
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, (tab, width)
+    page.set_viewport_size({"width": width, "height": 844})
+    page.evaluate("isDark => document.body.classList.toggle('dark', isDark)", theme == "dark")
+    for tab in TABS:
+        turn_to(page, tab)
+        page.wait_for_timeout(250)  # for what fades in
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        violations = [(one["id"], [node["html"][:160] for node in one["nodes"]]) for one in found]
+        assert not violations, f"{tab}: {json.dumps(violations, indent=1)}"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
     page.set_viewport_size({"width": 1024, "height": 844})
     for tab in TABS:
         turn_to(page, tab)

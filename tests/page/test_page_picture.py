@@ -53,9 +53,9 @@ def test_at_first_sight_there_is_an_example_and_everything_fits_the_window(brows
 
 
 @pytest.mark.parametrize(("how", "name"), [(PASTE, "pasted.png"), (DROP, "dropped.png")])
-def test_a_picture_can_be_pasted_and_dropped(english, how, name):
-    english.evaluate(how, english.locator("#picture .examples img").first.get_attribute("src"))
-    expect(english.locator("#facts")).to_contain_text(name, timeout=READY)
+def test_a_picture_can_be_pasted_and_dropped(page, how, name):
+    page.evaluate(how, page.locator("#picture .examples img").first.get_attribute("src"))
+    expect(page.locator("#facts")).to_contain_text(name, timeout=READY)
 
 
 @pytest.mark.parametrize(
@@ -66,55 +66,55 @@ def test_a_picture_can_be_pasted_and_dropped(english, how, name):
         ("tests/samples/formats/photo.heic", [64, 48]),
     ],
 )
-def test_the_drop_zone_shows_the_picture_whatever_the_browser_knows_and_nothing_jumps(english, source, sides):
-    remove_picture(english)
-    before = english.locator("#run").bounding_box()
-    drop(english, ROOT / source)
-    expect(english.locator(THUMBNAIL)).to_be_visible(timeout=READY)
-    assert wait_until_loaded(english, THUMBNAIL) == [sides]
-    expect(english.locator("#picture .what")).to_be_hidden()
-    assert english.locator("#run").bounding_box() == before
+def test_the_drop_zone_shows_the_picture_whatever_the_browser_knows_and_nothing_jumps(page, source, sides):
+    remove_picture(page)
+    before = page.locator("#run").bounding_box()
+    drop(page, ROOT / source)
+    expect(page.locator(THUMBNAIL)).to_be_visible(timeout=READY)
+    assert wait_until_loaded(page, THUMBNAIL) == [sides]
+    expect(page.locator("#picture .what")).to_be_hidden()
+    assert page.locator("#run").bounding_box() == before
 
 
-def test_after_the_picture_the_tab_key_leads_to_the_button(english):
-    drop(english, CAT)
-    expect(english.locator("#run")).to_be_enabled(timeout=READY)
-    english.locator("#picture .examples button").last.focus()
-    english.keyboard.press("Tab")
-    expect(english.locator("#run")).to_be_focused()
-    english.keyboard.press("Tab")
-    expect(english.locator("#scales input").first).to_be_focused()
+def test_after_the_picture_the_tab_key_leads_to_the_button(page):
+    drop(page, CAT)
+    expect(page.locator("#run")).to_be_enabled(timeout=READY)
+    page.locator("#picture .examples button").last.focus()
+    page.keyboard.press("Tab")
+    expect(page.locator("#run")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("#scales input").first).to_be_focused()
 
 
-def test_a_file_that_cannot_be_opened_says_so_in_one_line_and_names_no_folder(english, tmp_path):
+def test_a_file_that_cannot_be_opened_says_so_in_one_line_and_names_no_folder(page, tmp_path):
     (tmp_path / "fake.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(300))
     (tmp_path / "notes (1).jpg").write_text("not a picture at all")
     (tmp_path / "broken.png").write_bytes(CAT.read_bytes()[:5000])
     for name in ("fake.heic", "notes (1).jpg", "broken.png"):
-        english.set_input_files("#picture input[type=file]", tmp_path / name)
-        expect(english.locator("#problem")).to_contain_text(name, timeout=READY)
-        expect(english.locator("#run")).to_be_disabled()
-        assert not re.search(r"/tmp|gradio|Traceback", english.inner_text("body").replace("Built with Gradio", ""))
-    expect(english.locator("#problem")).to_contain_text("broken.png is damaged")
-    expect(english.locator(".toast-body")).to_have_count(0)
-    drop(english, CAT)
-    expect(english.locator("#problem p")).to_have_count(0)
-    expect(english.locator("#run")).to_be_enabled(timeout=READY)
+        page.set_input_files("#picture input[type=file]", tmp_path / name)
+        expect(page.locator("#problem")).to_contain_text(name, timeout=READY)
+        expect(page.locator("#run")).to_be_disabled()
+        assert not re.search(r"/tmp|gradio|Traceback", page.inner_text("body").replace("Built with Gradio", ""))
+    expect(page.locator("#problem")).to_contain_text("broken.png is damaged")
+    expect(page.locator(".toast-body")).to_have_count(0)
+    drop(page, CAT)
+    expect(page.locator("#problem p")).to_have_count(0)
+    expect(page.locator("#run")).to_be_enabled(timeout=READY)
 
 
-def test_a_new_picture_removes_the_result_of_the_one_before_and_never_its_own(english, tmp_path):
+def test_a_new_picture_removes_the_result_of_the_one_before_and_never_its_own(page, tmp_path):
     for name, size in (("one", (20, 16)), ("other", (16, 20))):
         Image.open(CAT).convert("RGB").resize(size).save(tmp_path / f"{name}.png")
-    drop(english, tmp_path / "one.png")
-    upscale(english, "80 × 64")  # within an instant of the upload
-    english.wait_for_timeout(500)
-    expect(english.locator("#status")).to_contain_text("80 × 64")
-    english.click("#picture .remove")
-    expect(english.locator("#status span")).to_have_count(0, timeout=READY)
-    expect(english.locator("#download")).to_be_disabled()
-    expect(english.locator("#run")).to_be_disabled()
-    drop(english, tmp_path / "other.png")
-    upscale(english, "64 × 80")
+    drop(page, tmp_path / "one.png")
+    upscale(page, "80 × 64")  # within an instant of the upload
+    page.wait_for_timeout(500)
+    expect(page.locator("#status")).to_contain_text("80 × 64")
+    page.click("#picture .remove")
+    expect(page.locator("#status span")).to_have_count(0, timeout=READY)
+    expect(page.locator("#download")).to_be_disabled()
+    expect(page.locator("#run")).to_be_disabled()
+    drop(page, tmp_path / "other.png")
+    upscale(page, "64 × 80")
 
 
 def real_photographs(folder: Path) -> dict[str, tuple[str, str, str]]:
@@ -135,26 +135,24 @@ def real_photographs(folder: Path) -> dict[str, tuple[str, str, str]]:
     }
 
 
-def test_orientation_profile_alpha_and_16_bits_are_kept_and_every_original_is_shown(english, tmp_path):
-    choose_scale(english, 2)
+def test_orientation_profile_alpha_and_16_bits_are_kept_and_every_original_is_shown(page, tmp_path):
+    choose_scale(page, 2)
     for name, (facts, size, mode) in real_photographs(tmp_path).items():
-        drop(english, tmp_path / name)
-        expect(english.locator("#facts")).to_contain_text(facts, timeout=READY)
-        upscale(english, size)
+        drop(page, tmp_path / name)
+        expect(page.locator("#facts")).to_contain_text(facts, timeout=READY)
+        upscale(page, size)
         width, height = map(int, size.split(" × "))
-        assert wait_until_loaded(english, VIEWED) == [[width, height], [width // 2, height // 2]]  # upright
-        with Image.open(download(english, "#download", tmp_path)) as result:
+        assert wait_until_loaded(page, VIEWED) == [[width, height], [width // 2, height // 2]]  # upright
+        with Image.open(download(page, "#download", tmp_path)) as result:
             assert result.format == {"jpg": "JPEG", "png": "PNG", "tif": "TIFF"}[name[-3:]]
             assert (result.size, result.mode) == ((width, height), mode)
             if name == "sideways.jpg":
                 assert result.info["icc_profile"] == make_profile()
                 assert result.getexif().get(0x0112, 1) == 1
-    assert english.outside == []
-    choose_scale(english, 4)
+    assert page.outside == []
 
 
-def test_pictures_in_quick_succession_leave_the_last_one_and_a_page_at_rest(browser, server, tmp_path):
-    page = visit(browser, server, locale="en")
+def test_pictures_in_quick_succession_leave_the_last_one_and_a_page_at_rest(page, tmp_path):
     calls = []
     page.on("request", lambda request: "/queue/join" in request.url and calls.append(request.url))
     for side in range(40, 46):
@@ -170,8 +168,7 @@ def test_pictures_in_quick_succession_leave_the_last_one_and_a_page_at_rest(brow
     assert calls == []
 
 
-def test_a_forged_path_is_refused(browser, server):
-    page = visit(browser, server, locale="en")
+def test_a_forged_path_is_refused(page):
     drop(page, CAT)
 
     def forge(route, request):

@@ -31,24 +31,23 @@ def begin_long_run(page: Page, folder: Path, photograph: np.ndarray) -> None:
     assert page.locator("#download").bounding_box()["y"] == before
 
 
-def test_cancelling_works_at_once_and_who_waits_sees_how_many_come_first(browser, server, tmp_path, photograph):
+def test_cancelling_works_at_once_and_who_waits_sees_how_many_come_first(browser, page, server, tmp_path, photograph):
+    waiting = {page: "1 person ahead of you", visit(browser, server, locale="zh-CN"): "您前面还有 2 人"}
+    for other in waiting:
+        drop(other, CAT)
+        expect(other.locator("#run")).to_be_enabled(timeout=READY)
     first = visit(browser, server, locale="en")
     begin_long_run(first, tmp_path, photograph)
     first.click("#run")
     expect(first.locator("#status")).to_contain_text("Stopped.", timeout=READY)
     first.click("#run")  # the next click counts
     expect(first.locator("#status")).to_contain_text(re.compile(r"\d+ %"), timeout=READY)
-    waiting = []
-    for locale, words in (("en", "1 person ahead of you"), ("zh-CN", "您前面还有 2 人")):
-        page = visit(browser, server, locale=locale)
-        drop(page, CAT)
-        expect(page.locator("#run")).to_be_enabled(timeout=READY)
-        page.click("#run")
-        expect(page.locator("#status")).to_contain_text(words, timeout=READY)
-        waiting.append(page)
+    for other, words in waiting.items():
+        other.click("#run")
+        expect(other.locator("#status")).to_contain_text(words, timeout=READY)
     first.click("#run")  # or they would wait for minutes
-    for page in waiting:
-        expect(page.locator("#status")).to_contain_text("904 × 600", timeout=READY)
+    for other in waiting:
+        expect(other.locator("#status")).to_contain_text("904 × 600", timeout=READY)
 
 
 def test_closing_the_browser_tab_in_mid_run_frees_the_device(browser, server, tmp_path, photograph):

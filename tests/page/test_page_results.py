@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from caesr import OutputOptions, UpscaleOptions, Upscaler
 from caesr.jobs import upscale_file
@@ -20,6 +20,7 @@ from tests.browsing import (
     READY,
     ROOT,
     choose_format,
+    choose_kind,
     choose_model,
     choose_scale,
     download,
@@ -50,11 +51,6 @@ def small(tmp_path_factory) -> Path:
     file = tmp_path_factory.mktemp("small") / "cat.png"
     Image.open(CAT).convert("RGB").resize((60, 40)).save(file)
     return file
-
-
-def choose_kind(page: Page, name: str) -> None:
-    page.click("#kind input")
-    page.get_by_role("option", name=name).click()
 
 
 def test_two_actions_give_what_the_library_makes(browser, server, tmp_path):
@@ -99,65 +95,63 @@ def test_changed_settings_are_said_and_recent_results_come_back(browser, server,
     expect(page.locator("#recent button").last).to_have_attribute("aria-pressed", "true")
 
 
-def test_another_format_or_quality_is_saved_from_the_same_result(english, small, tmp_path):
-    choose_scale(english, 4)
-    drop(english, small)
-    upscale(english, "240 × 160")
-    said = english.inner_text("#status")
+def test_another_format_or_quality_is_saved_from_the_same_result(page, small, tmp_path):
+    choose_scale(page, 4)
+    drop(page, small)
+    upscale(page, "240 × 160")
+    said = page.inner_text("#status")
     for format, quality, suffix in (("WebP", 80, "webp"), ("JPEG", 80, "jpg"), ("TIFF", None, "tif")):
         output = OutputOptions(quality=quality or 95)
         library = upscale_file(small, tmp_path / f"library.{suffix}", UpscaleOptions(device="cpu"), output)
-        choose_format(english, format)
+        choose_format(page, format)
         if quality:
-            type_in(english, "#quality", quality)
+            type_in(page, "#quality", quality)
         size = size_text(library.stat().st_size)
-        expect(english.locator("#download")).to_have_text(f"Download {format} · {size}", timeout=READY)
-        expect(english.locator("#download")).to_be_enabled(timeout=READY)
-        file = download(english, "#download", tmp_path)
+        expect(page.locator("#download")).to_have_text(f"Download {format} · {size}", timeout=READY)
+        expect(page.locator("#download")).to_be_enabled(timeout=READY)
+        file = download(page, "#download", tmp_path)
         assert file.name == f"cat_x4.{suffix}"
         assert file.read_bytes() == library.read_bytes(), format
-    expect(english.locator("#status")).to_have_text(said)  # no run was needed
-    choose_format(english, "As the picture")
+    expect(page.locator("#status")).to_have_text(said)  # no run was needed
 
 
-def test_a_picture_that_is_removed_while_its_result_is_saved_anew_leaves_nothing(english, tmp_path):
+def test_a_picture_that_is_removed_while_its_result_is_saved_anew_leaves_nothing(page, tmp_path):
     photo = tmp_path / "photo.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (160, 240, 3), np.uint8)).save(photo)
-    choose_scale(english, 4)
-    drop(english, photo)
-    upscale(english, "960 × 640")
-    choose_format(english, "AVIF")
-    expect(english.locator("#download")).to_be_disabled()
-    remove_picture(english)
-    english.wait_for_timeout(3000)  # AVIF takes a second
-    expect(english.locator("#status [data-result]")).to_have_count(0)
-    expect(english.locator("#download")).to_be_disabled()
-    choose_format(english, "As the picture")
+    choose_scale(page, 4)
+    drop(page, photo)
+    upscale(page, "960 × 640")
+    choose_format(page, "AVIF")
+    expect(page.locator("#download")).to_be_disabled()
+    remove_picture(page)
+    page.wait_for_timeout(3000)  # AVIF takes a second
+    expect(page.locator("#status [data-result]")).to_have_count(0)
+    expect(page.locator("#download")).to_be_disabled()
 
 
-def test_the_texture_dial_blends_base_and_texture(english, small, tmp_path):
-    unfold(english, "#advanced")
-    expect(english.locator("#texture")).to_have_count(0)
-    choose_model(english, "Texture")
-    expect(english.locator("#texture")).to_be_visible(timeout=READY)
-    type_in(english, "#texture", 40)
-    choose_scale(english, 4)
-    drop(english, small)
-    upscale(english, "240 × 160")
-    expect(english.locator("#status")).to_contain_text("Texture 40 %")
-    result = np.array(Image.open(download(english, "#download", tmp_path)))
+def test_the_texture_dial_blends_base_and_texture(page, small, tmp_path):
+    unfold(page, "#advanced")
+    expect(page.locator("#texture")).to_have_count(0)
+    choose_model(page, "Texture")
+    expect(page.locator("#texture")).to_be_visible(timeout=READY)
+    type_in(page, "#texture", 40)
+    choose_scale(page, 4)
+    drop(page, small)
+    upscale(page, "240 × 160")
+    expect(page.locator("#status")).to_contain_text("Texture 40 %")
+    result = np.array(Image.open(download(page, "#download", tmp_path)))
     assert np.array_equal(result, Upscaler(load_blend(0.4), "cpu")(np.array(Image.open(small)), 4))
 
 
-def test_every_checkpoint_can_be_chosen(english, small, tmp_path):
-    choose_model(english, "More")
-    english.click("#checkpoint input")
-    english.get_by_role("option", name="caesr-base-x2").click()
-    choose_scale(english, 2)
-    drop(english, small)
-    upscale(english, "120 × 80")
-    expect(english.locator("#status")).to_contain_text("caesr-base-x2 · ×2")
-    result = np.array(Image.open(download(english, "#download", tmp_path)))
+def test_every_checkpoint_can_be_chosen(page, small, tmp_path):
+    choose_model(page, "More")
+    page.click("#checkpoint input")
+    page.get_by_role("option", name="caesr-base-x2").click()
+    choose_scale(page, 2)
+    drop(page, small)
+    upscale(page, "120 × 80")
+    expect(page.locator("#status")).to_contain_text("caesr-base-x2 · ×2")
+    result = np.array(Image.open(download(page, "#download", tmp_path)))
     assert np.array_equal(result, Upscaler(load_family("base"), "cpu")(np.array(Image.open(small)), 2))
 
 
@@ -186,8 +180,7 @@ def test_settings_survive_a_reload(browser, server):
     expect(page.locator("#long_side input[type=number]")).to_have_value("640", timeout=READY)
 
 
-def test_each_size_begins_with_what_the_scale_gives_and_is_never_out_of_bounds(browser, server):
-    page = visit(browser, server, locale="en")
+def test_each_size_begins_with_what_the_scale_gives_and_is_never_out_of_bounds(page):
     drop(page, CAT)
     unfold(page, "#advanced")
     for name, (component, value) in SIZES.items():
@@ -208,8 +201,7 @@ def test_each_size_begins_with_what_the_scale_gives_and_is_never_out_of_bounds(b
     expect(page.locator(".toast-body")).to_have_count(0)
 
 
-def test_the_first_value_of_a_size_never_replaces_what_somebody_has_typed(browser, server):
-    page = visit(browser, server, locale="en")
+def test_the_first_value_of_a_size_never_replaces_what_somebody_has_typed(page):
     drop(page, CAT)
     unfold(page, "#advanced")
     for name, component, value, typed in (("by width", "#width", "904", "301"), ("by height", "#height", "600", "303")):
@@ -221,8 +213,7 @@ def test_the_first_value_of_a_size_never_replaces_what_somebody_has_typed(browse
         expect(page.locator(f"{component} input[type=number]")).to_have_value(typed)
 
 
-def test_a_size_is_chosen_from_the_keyboard(browser, server):
-    page = visit(browser, server, locale="en")
+def test_a_size_is_chosen_from_the_keyboard(page):
     drop(page, CAT)
     unfold(page, "#advanced")
     choose_kind(page, "by height")
@@ -263,11 +254,8 @@ def test_the_copied_command_and_the_copied_python_make_the_same_file(browser, se
         assert (folder / "cat_x2.jpg").read_bytes() == result.read_bytes(), folder.name
 
 
-def test_for_a_large_picture_x2_is_suggested_and_a_very_large_result_is_asked_about(
-    browser, server, tmp_path, photograph
-):
+def test_for_a_large_picture_x2_is_suggested_and_a_very_large_result_is_asked_about(page, tmp_path, photograph):
     Image.fromarray(np.tile(photograph, (14, 12, 1))).save(tmp_path / "large.jpg", quality=95)
-    page = visit(browser, server, locale="en")
     drop(page, tmp_path / "large.jpg")
     expect(page.locator("#facts")).to_contain_text("5424 × 4200", timeout=READY)
     expect(page.locator("#facts")).to_contain_text("×2 is suggested")
@@ -290,9 +278,8 @@ def test_for_a_large_picture_x2_is_suggested_and_a_very_large_result_is_asked_ab
     expect(page.locator("#run")).to_have_text("Upscale")
 
 
-def test_a_result_too_large_for_a_browser_is_shown_reduced_and_downloaded_whole(browser, server, tmp_path, photograph):
+def test_a_result_too_large_for_a_browser_is_shown_reduced_and_downloaded_whole(page, tmp_path, photograph):
     Image.fromarray(np.tile(photograph, (6, 5, 1))).save(tmp_path / "large.png")
-    page = visit(browser, server, locale="en")
     choose_format(page, "JPEG")
     choose_model(page, "Faithful")
     drop(page, tmp_path / "large.png")

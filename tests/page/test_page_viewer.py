@@ -56,8 +56,7 @@ def test_the_viewer_zooms_moves_and_divides(browser, server):
     page.wait_for_function("document.fullscreenElement?.classList.contains('before-after')")
 
 
-def test_what_was_invented_is_laid_over_the_result_and_said_in_a_sentence(browser, server):
-    page = visit(browser, server, locale="en")
+def test_what_was_invented_is_laid_over_the_result_and_said_in_a_sentence(page):
     page.locator("#picture .examples button").first.click()
     choose_scale(page, 2)
     upscale(page, "600 × 400")
