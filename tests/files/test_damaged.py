@@ -15,6 +15,7 @@ from PIL import Image
 from caesr.files.picture import Picture, PictureError
 from caesr.files.png_chunks import png_chunk
 from caesr.files.read import inspect, open_picture, read_picture
+from tests.conftest import ROOT
 from tests.pictures import FORMATS, check_message, make_exif, make_profile, noise, smooth
 
 SIDE = 160  # pixels
@@ -303,3 +304,24 @@ def test_a_jpeg_of_an_odd_program_whose_pixels_are_right_needs_no_note(tmp_path:
     picture = read(tmp_path, bytes(data))
     assert picture.notes == []
     np.testing.assert_array_equal(picture.pixels, read(tmp_path, encode("JPEG", quality=90)).pixels)
+
+
+# --- found by the fuzzer --------------------------------------------------------------------------
+
+
+def test_a_jpeg_xl_that_unpacks_to_a_damaged_jpeg_is_refused(tmp_path):
+    pytest.importorskip("pillow_jxl")
+    packed = (ROOT / "tests/samples/formats/repacked.jxl").read_bytes()
+    refuse(tmp_path, flipped(packed, 58))  # the JPEG that comes out of it lacks a quantization table
+
+
+@pytest.mark.parametrize(
+    ("per_metre", "per_inch"), [(2**31 - 1, 54546084.6338), (10**9 + 1, 25400000.0254), (-1, None)]
+)
+def test_an_absurd_density_disturbs_nobody(tmp_path, per_metre, per_inch, capfd):
+    bmp = encode("BMP")
+    (tmp_path / "p").write_bytes(bmp[:38] + struct.pack("<ii", per_metre, per_metre) + bmp[46:])
+    picture = read_picture(tmp_path / "p")
+    assert (picture.metadata.density and picture.metadata.density.x) == (per_inch and pytest.approx(per_inch))
+    assert np.array_equal(picture.pixels, photograph())
+    assert capfd.readouterr() == ("", "")

@@ -32,6 +32,7 @@ DAMAGE = (
     TypeError,
     struct.error,
     MemoryError,
+    pyvips.Error,
 )
 MAX_SIDE = 10_000_000  # pixels, of libvips
 DIB_HEADER, BMP_V5_BYTES, EMBEDDED_PROFILE = 14, 124, b"DEBM"
@@ -46,7 +47,6 @@ class Opened:
     depth: int  # 8 or 16 bits a channel
     decode: Callable[[], Any]  # returns an array of that shape, or an image of libvips with fields of its own
     fields: dict[str, bytes | int | str] = field(default_factory=dict)  # of the libvips image
-    density: tuple[float, float] = (0.0, 0.0)  # pixels a millimetre; 0: the file does not say
     notes: list[Message] = field(default_factory=list)
 
 
@@ -105,8 +105,7 @@ def _with_fields(image: Any, opened: Opened) -> Any:
     """Return an image of libvips with the fields of a file."""
     grey, deep = opened.shape[2] <= 2, opened.depth == 16
     space = ("grey16" if deep else "b-w") if grey else ("rgb16" if deep else "srgb")
-    x, y = opened.density if all(opened.density) else (1.0, 1.0)
-    image = image.copy(interpretation=space, xres=x, yres=y)
+    image = image.copy(interpretation=space)
     for name, value in opened.fields.items():
         types = {bytes: pyvips.GValue.blob_type, int: pyvips.GValue.gint_type, str: pyvips.GValue.gstr_type}
         image.set_type(types[type(value)], name, value)
@@ -126,15 +125,11 @@ def _straighten(pixels: np.ndarray) -> np.ndarray:
 
 
 def _open_bmp(path: Path) -> Opened:
-    """Read the header of a BMP, by Pillow; density and profile, which it does not give exactly, from the file."""
+    """Read the header of a BMP, by Pillow; its profile, which Pillow does not give, from the file."""
     with path.open("rb") as file:
         beginning = file.read(DIB_HEADER + BMP_V5_BYTES)
         fields: dict[str, bytes | int | str] = {"vips-loader": "bmp"}
-        density = (0.0, 0.0)
         (header_bytes,) = struct.unpack_from("<I", beginning, DIB_HEADER)
-        if header_bytes >= 40:
-            per_metre = struct.unpack_from("<ii", beginning, DIB_HEADER + 24)
-            density = (max(per_metre[0], 0) / 1000, max(per_metre[1], 0) / 1000)
         if header_bytes == BMP_V5_BYTES and beginning[DIB_HEADER + 56 : DIB_HEADER + 60] == EMBEDDED_PROFILE:
             start, size = struct.unpack_from("<II", beginning, DIB_HEADER + 112)
             file.seek(DIB_HEADER + start)
@@ -144,7 +139,7 @@ def _open_bmp(path: Path) -> Opened:
     with BmpImagePlugin.BmpImageFile(path) as image:
         width, height = image.size
         channels = {"1": 1, "L": 1, "P": 3, "RGB": 3, "RGBA": 4}[image.mode]
-    return Opened((height, width, channels), 8, lambda: _decode_bmp(path, notes), fields, density, notes)
+    return Opened((height, width, channels), 8, lambda: _decode_bmp(path, notes), fields, notes)
 
 
 def _decode_bmp(path: Path, notes: list[Message]) -> np.ndarray:
@@ -204,7 +199,7 @@ def _open_heic(path: Path) -> Opened:
         return _straighten(pixels) if image.premultiplied_alpha else pixels
 
     notes = [left_out(part) for part in facts.left_out]
-    return Opened((height, width, channels), 16 if bits > 8 else 8, decode_heic, fields, notes=notes)
+    return Opened((height, width, channels), 16 if bits > 8 else 8, decode_heic, fields, notes)
 
 
 def cicp_fields(facts: HeifFacts) -> dict[str, int]:
@@ -241,7 +236,7 @@ def _open_jxl(path: Path) -> Opened:
     if header.depth > 8 and not deep:
         message = "It has {depth} bits a channel, of which its decoder gives 8; export it as a PNG to keep them."
         notes.append(Message(message, depth=header.depth))
-    opened = Opened(shape, 16 if deep else 8, lambda: None, {"vips-loader": "jxl"}, notes=notes)
+    opened = Opened(shape, 16 if deep else 8, lambda: None, {"vips-loader": "jxl"}, notes)
     if header.cicp and header.cicp[1] in HDR_TRANSFERS:
         opened.fields |= cicp_fields(HeifFacts((*header.cicp, 0, 1)))
 
