@@ -1,8 +1,12 @@
 """libvips, configured once: no unsafe decoders, no cache, error messages that may not be UTF-8."""
 
+import atexit
 from typing import Any
 
 import pyvips
+
+GOBJECT = b"GLib-GObject"  # complains on stderr of the absurd sizes that a damaged file may claim
+ALL_LEVELS = 0xFF  # of GLib's log
 
 pyvips.block_untrusted_set(True)  # decoders that libvips itself marks as unsafe for untrusted files
 pyvips.cache_set_max(0)  # it would hold decoded pictures in memory, and give a changed file as it was before
@@ -14,6 +18,9 @@ def _decode(message: Any) -> str:
 
 
 pyvips._to_string = pyvips.error._to_string = _decode  # for the log and for errors; pyvips's own would raise
+
+_complaints = pyvips.glib_lib.g_log_set_handler(GOBJECT, ALL_LEVELS, pyvips._log_handler_cb, pyvips.ffi.NULL)
+atexit.register(pyvips.glib_lib.g_log_remove_handler, GOBJECT, _complaints)  # Python cannot be called any more then
 
 
 def field_of(image: Any, name: str, default: Any = None) -> Any:

@@ -325,3 +325,13 @@ def test_an_absurd_density_disturbs_nobody(tmp_path, per_metre, per_inch, capfd)
     assert (picture.metadata.density and picture.metadata.density.x) == (per_inch and pytest.approx(per_inch))
     assert np.array_equal(picture.pixels, photograph())
     assert capfd.readouterr() == ("", "")
+
+
+def test_of_an_absurd_size_only_the_reader_speaks(tmp_path, capfd):
+    frames = io.BytesIO()
+    Image.fromarray(photograph()).save(
+        frames, "AVIF", save_all=True, append_images=[Image.fromarray(noise(SIDE, SIDE, 3))]
+    )
+    height = b"ispe" + struct.pack(">III", 0, SIDE, SIDE)
+    refuse(tmp_path, frames.getvalue().replace(height, height[:-4] + struct.pack(">I", 2**30 + SIDE)))
+    assert capfd.readouterr() == ("", "")
