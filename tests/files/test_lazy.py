@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pyvips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -88,6 +89,35 @@ def test_windows_of_a_file_are_those_of_the_picture_read_at_once(tmp_path: Path,
     assert (picture.pixels.shape, picture.pixels.dtype) == (pixels.shape, pixels.dtype)
     windows = [pixels[start : min(start + 37, height), 0:width] for start in range(0, height, 37)]
     assert np.array_equal(np.concatenate(windows), picture.pixels)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(1, 24_000),
+    st.integers(1, 140),
+    st.sampled_from([("png", {}), ("tif", {}), ("tif", {"tile": True, "tile_width": 64, "tile_height": 48})]),
+    st.sampled_from([np.uint8, np.uint16]),
+)
+def test_of_a_picture_of_any_width_the_rows_are_those_of_the_whole(tmp_path_factory, width, height, kind, dtype):
+    pixels = noise(height, 31, 3).astype(dtype).repeat(1 + width // 31, axis=1)[:, :width]
+    format, options = kind
+    file = tmp_path_factory.mktemp("wide") / f"a.{format}"
+    space = "srgb" if dtype == np.uint8 else "rgb16"
+    image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels)).copy(interpretation=space)
+    image.write_to_file(str(file), **options)
+    lazy = open_picture(file).pixels
+    windows = [lazy[start : min(start + 50, height), 0:width] for start in range(0, height, 50)]
+    assert np.array_equal(np.concatenate(windows), pixels)
+    assert np.array_equal(read_picture(file).pixels, pixels)
+
+
+@pytest.mark.parametrize("width", [6000, 8256])
+def test_a_wide_16_bit_tiff_of_a_camera_is_upscaled(tmp_path, width):
+    pixels = np.repeat(noise(70, 1, 3).astype(np.uint16) * 257, width, axis=1)
+    pyvips.Image.new_from_array(pixels).copy(interpretation="rgb16").write_to_file(str(tmp_path / "a.tif"))
+    upscaler = Upscaler(MODELS, "cpu")
+    result = upscale(upscaler, open_picture(tmp_path / "a.tif").pixels, 1)
+    assert np.array_equal(result, upscale(upscaler, pixels, 1))
 
 
 def test_a_file_cut_short_is_refused_where_it_ends(tmp_path: Path):

@@ -13,11 +13,12 @@ import numpy as np
 from caesr.files.decoders import mend
 from caesr.files.decoders.decode import explain_damage, load
 from caesr.files.jpeg_segments import SOS, segments, shows_every_detail
-from caesr.files.vips import pyvips
+from caesr.files.vips import field_of, pyvips
 from zoo.messages import Message
 
 STEP_ROWS = 8  # decoded at once: those of a JPEG's blocks, so that the first damaged one is known
 STEP_BYTES = 1 << 18  # of long rows fewer are decoded at once, since libvips holds them several times
+TILE_ROWS, TILE_BYTES = 16, 1 << 22  # of a TIFF of tiles: libvips may read a wide row of them again for every step
 GREY = {"uint8": 128, "uint16": 32768}
 # Warnings of libjpeg about files of odd programs whose pixels are right.
 HARMLESS = ("Invalid SOS parameters", "Inconsistent progression", "Unknown Adobe color transform", "unknown JFIF")
@@ -54,7 +55,11 @@ class RowDecoder:
         self.image = image  # keeps what libvips reads from, as long as the region is there
         self.region = pyvips.Region.new(image)
         row_bytes = self.width * self.channels * self.dtype.itemsize
-        self.step = STEP_ROWS if format == "jpg" else max(1, min(STEP_ROWS, STEP_BYTES // row_bytes))
+        self.step = STEP_ROWS
+        if format != "jpg":
+            rows_at_once, most = (TILE_ROWS, TILE_BYTES) if field_of(image, "tile-height") else (STEP_ROWS, STEP_BYTES)
+            fitting = max(1, min(rows_at_once, most // row_bytes))
+            self.step = 1 << (fitting.bit_length() - 1)  # a power of two: blocks of LazyPixels are whole steps
         self.ahead: np.ndarray | None = None  # rows of the next step
         self.rows = self.height  # that hold pixels
         self.attempts = 0  # to read a damaged file
