@@ -21,7 +21,7 @@ from caesr.files.vips import pyvips
 from caesr.options import FORMATS, METADATA
 from zoo.messages import Message
 
-MAX_SIDES = {"jpg": 65500, "webp": 16383, "avif": 65535, "gif": 65535}  # pixels; PNG and TIFF hold more
+MAX_SIDES = {"jpg": 65500, "webp": 16383, "avif": 16384, "gif": 65535}  # pixels; PNG and TIFF hold more
 DEFLATE_LEVEL = 2  # of 9, in PNG and TIFF: the usual 6 takes three times as long (benchmarks/measure/encoding.py)
 OPTIMISED_PIXELS = 30_000_000  # up to which a JPEG gets its own Huffman codes: it is held in memory for them
 MAX_DELAY = 655_350  # milliseconds of a frame, in a GIF
@@ -63,7 +63,7 @@ def picture_writer(
             photograph was taken), 'none'. The profile is always kept, since the colours depend on it.
     Raises:
         PictureError: unknown format or metadata, quality out of range, a side too long for the format (JPEG 65500,
-            WebP 16383, AVIF 65535), JPEG XL without its extra, or a path that cannot be written to.
+            WebP 16383, AVIF 16384), JPEG XL without its extra, or a path that cannot be written to.
     """
     path = Path(path)
     format = format_to_write(path, format)

@@ -122,7 +122,7 @@ def test_damaged_files_print_nothing(tmp_path: Path):
 # --- writing ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("format", "longest"), [("webp", 16383), ("jpg", 65500)])
+@pytest.mark.parametrize(("format", "longest"), [("webp", 16383), ("jpg", 65500), ("avif", 16384)])
 def test_a_side_too_long_for_the_format_is_refused(tmp_path: Path, format: str, longest: int):
     fits, beyond = np.zeros((1, longest, 3), np.uint8), np.zeros((longest + 1, 1, 3), np.uint8)
     assert inspect(write_picture(Picture(fits), tmp_path / f"fits.{format}")).width == longest
