@@ -61,7 +61,7 @@ class Run:
         if folder:
             self._copy_weights(model, folder, must_match=bool(source))
         self.step = self.first_step = history.count_steps(self.past)  # crops depend on it: no continuation repeats them
-        self.optimizer_step = self.step  # the step at which the optimizer and the running mean began
+        self.optimizer_step = self.step  # the step at which the optimizer began
         model = model.to(device)
         self.model: CAEResNet = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         self.forward: Callable[[Tensor], Tensor] = self.model  # or the compiled model
@@ -125,8 +125,7 @@ class Run:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip)
         with self.hidden_units.centred():
             self.optimizer.step()
-        age = self.step - self.optimizer_step
-        decay = min(recipe.ema, (1 + age) / (10 + age))  # a shorter memory at first
+        decay = min(recipe.ema, (1 + self.step) / (10 + self.step))  # a shorter memory at first, not in a continuation
         with torch.no_grad():
             torch._foreach_lerp_(list(self.ema_model.parameters()), list(self.model.parameters()), 1 - decay)
         self.step += 1

@@ -99,6 +99,19 @@ def test_continuing_a_checkpoint_uses_its_optimizer_state_or_else_a_warm_up(phot
         assert (stage.steps, stage.pixels) == (14, 14 * 4 * 16 * 16)
 
 
+def test_the_running_mean_of_a_continuation_remembers_the_weights_that_it_began_with(photos, recipe, tmp_path):
+    first = train(read_recipe(recipe), tmp_path / "first", CPU, length=Span(steps=2))
+    (first / "resume.safetensors").unlink()  # as in the zoo
+    run = Run(read_recipe(recipe), CPU, first)
+    run.step = run.optimizer_step = 9000  # of a long history
+    before = load_file(first / "model.safetensors")
+    run.advance()
+    for name, p in run.model.named_parameters():
+        mean = dict(run.ema_model.named_parameters())[name]
+        assert torch.allclose(mean, before[name] + 0.001 * (p - before[name]), atol=1e-7), name
+    assert any((p - before[name]).abs().max() > 1e-5 for name, p in run.model.named_parameters())
+
+
 @pytest.mark.parametrize(("name", "stages"), [("tiny-x2", [3, 2]), ("other-x2", [2])])
 def test_only_a_later_stage_of_the_same_checkpoint_adds_to_its_history(photos, recipe, tmp_path, name, stages):
     train(read_recipe(recipe), tmp_path / "stages/first", CPU, length=Span(steps=3))
