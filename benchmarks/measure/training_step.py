@@ -26,7 +26,7 @@ from caesr.training.recipe import read_recipe
 from caesr.training.run import Run, device_name
 
 RECIPES = [Path(f"zoo/recipes/caesr-{name}-x4.toml") for name in ("photo", "texture", "base")]
-PRECISIONS = (torch.float32, torch.bfloat16)
+PRECISIONS = {"student in float32": False, "student in bfloat16": True}  # whether autocast is on
 
 
 def measure(run: Run, steps: int) -> dict[str, float]:
@@ -39,12 +39,11 @@ def measure(run: Run, steps: int) -> dict[str, float]:
     seconds["losses and adversary"] += balance
     if "degradation" in seconds and run.degraded:
         seconds["degradation"] /= run.degraded.USES
-    precisions = [seconds.pop(str(dtype)) for dtype in PRECISIONS]
+    precisions = {name: round(1e3 * seconds.pop(name), 3) for name in PRECISIONS}
     total = sum(seconds.values())
     found = {name: round(1e3 * spent, 3) for name, spent in seconds.items()}
     found |= {"sum": round(1e3 * total, 3), "share of the student": round(seconds["student"] / total, 3)}
-    words = ("student in float32", "student in bfloat16")
-    return found | {name: round(1e3 * spent, 3) for name, spent in zip(words, precisions, strict=True)}
+    return found | precisions
 
 
 def parts(run: Run, hr: torch.Tensor, near: torch.Tensor) -> dict[str, Callable[[], object]]:
@@ -87,9 +86,8 @@ def parts(run: Run, hr: torch.Tensor, near: torch.Tensor) -> dict[str, Callable[
         "balance": balance,
         "optimizer": optimizer,
     }
-    for dtype in PRECISIONS:
-        is_half = dtype == torch.bfloat16
-        found[str(dtype)] = partial(student, torch.autocast(run.device.type, torch.bfloat16, enabled=is_half))
+    for name, is_half in PRECISIONS.items():
+        found[name] = partial(student, torch.autocast(run.device.type, torch.bfloat16, enabled=is_half))
     return found
 
 

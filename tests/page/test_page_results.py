@@ -96,7 +96,6 @@ def test_changed_settings_are_said_and_recent_results_come_back(browser, server,
 
 
 def test_another_format_or_quality_is_saved_from_the_same_result(page, small, tmp_path):
-    choose_scale(page, 4)
     drop(page, small)
     upscale(page, "240 × 160")
     said = page.inner_text("#status")
@@ -118,7 +117,6 @@ def test_another_format_or_quality_is_saved_from_the_same_result(page, small, tm
 def test_a_picture_that_is_removed_while_its_result_is_saved_anew_leaves_nothing(page, tmp_path):
     photo = tmp_path / "photo.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (160, 240, 3), np.uint8)).save(photo)
-    choose_scale(page, 4)
     drop(page, photo)
     upscale(page, "960 × 640")
     choose_format(page, "AVIF")
@@ -135,7 +133,6 @@ def test_the_texture_dial_blends_base_and_texture(page, small, tmp_path):
     choose_model(page, "Texture")
     expect(page.locator("#texture")).to_be_visible(timeout=READY)
     type_in(page, "#texture", 40)
-    choose_scale(page, 4)
     drop(page, small)
     upscale(page, "240 × 160")
     expect(page.locator("#status")).to_contain_text("Texture 40 %")

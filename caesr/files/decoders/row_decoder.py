@@ -69,7 +69,7 @@ class RowDecoder:
                 self._fill_from(rows)
 
     def __call__(self, start: int, stop: int) -> np.ndarray:
-        """Return rows from start to stop: (stop - start, W, C).
+        """Return rows from start to stop, which are whole steps or end the picture: (stop - start, W, C).
 
         Raises:
             PictureError: the file is damaged too much.
