@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from gradio_client import Client, handle_file
 from PIL import Image
 
@@ -45,6 +46,7 @@ def started(folder: Path, home: Path, **environment: str) -> Iterator[tuple[str,
     home.mkdir()
     known = {"HOME": str(home), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(link_requirements(home / "site"))}
     known |= {"HF_HUB_DISABLE_XET": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONDONTWRITEBYTECODE": "1"}
+    known["OMP_NUM_THREADS"] = str(torch.get_num_threads())  # another number may round a float32 sum otherwise
     command = [sys.executable, "-S", "app.py"]  # -S: no site-packages of this interpreter, no editable install in it
     with served(home, command, folder, known, **environment) as page:
         yield page.url, page.log
