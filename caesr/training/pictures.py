@@ -27,7 +27,7 @@ class Pictures:
         sizes: (height, width) of each low-res picture.
         scale: high-res pixels per low-res pixel, s.
         patch: side of a crop, in low-res pixels.
-        detail: (N,), what bicubic upscaling misses at each low-res pixel; empty if crops are not chosen by it.
+        detail: (N,), what bicubic upscaling misses at each low-res pixel; needed for more than one candidate.
         candidates: crops drawn for each that is cut: the one with most detail.
     """
 
@@ -38,7 +38,7 @@ class Pictures:
         sizes: Sequence[tuple[int, int]],
         scale: int,
         patch: int,
-        detail: Tensor = torch.empty(0),
+        detail: Tensor | None = None,
         candidates: int = 1,
     ):
         self.high_res, self.low_res, self.scale, self.patch = high_res, low_res, scale, patch
@@ -58,7 +58,7 @@ class Pictures:
         Raises:
             ValueError: no picture is as large as a patch.
         """
-        high_res, low_res, sizes, detail = [], [], [], [torch.empty(0, device=device)]
+        high_res, low_res, sizes, detail = [], [], [], []
         with ThreadPoolExecutor() as pool:
             for image in pool.map(decode_rgb, files):
                 height, width = (side // scale for side in image.shape[:2])
@@ -74,7 +74,8 @@ class Pictures:
         if not sizes:
             text = "None of {count} training pictures is {side}x{side} or larger."
             raise ValueError(Message(text, count=len(files), side=patch * scale))
-        return cls(torch.cat(high_res), torch.cat(low_res), sizes, scale, patch, torch.cat(detail), candidates)
+        details = torch.cat(detail) if detail else None
+        return cls(torch.cat(high_res), torch.cat(low_res), sizes, scale, patch, details, candidates)
 
     def sample(self, batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Cut random pairs, each flipped and rotated at random; each is the most detailed of `candidates`.
@@ -97,21 +98,21 @@ class Pictures:
         top = (down * (height - self.patch + 1)).long()
         left = (across * (width - self.patch + 1)).long()
         drawn = torch.stack((start, width, top, left))
-        if self.candidates > 1:
-            drawn = self.most_detailed(drawn)
+        if self.detail is not None:
+            drawn = self.most_detailed(drawn, self.detail)
         places = copy_to(torch.cat((drawn, draw() < 0.5)), self.device)  # (7, B) int64
         (start, width, top, left), flips, s = places[:4], places[4:].bool(), self.scale
         low_res = gather_crops(self.low_res, start, width, top, left, self.patch, flips)
         high_res = gather_crops(self.high_res, start * s**2, width * s, top * s, left * s, self.patch * s, flips)
         return low_res, high_res
 
-    def most_detailed(self, drawn: Tensor) -> Tensor:
+    def most_detailed(self, drawn: Tensor, detail: Tensor) -> Tensor:
         """Return the places (4, B) of those with most detail among every `candidates` of (4, B·candidates)."""
         start, width, top, left = copy_to(drawn, self.device)
         steps = torch.arange(self.patch, device=self.device)
         rows = (start + top * width + left)[:, None] + steps * width[:, None]  # where each row of a crop begins
-        detail = self.detail[rows[:, :, None] + steps].sum((1, 2))  # (B·candidates,)
-        best = detail.reshape(-1, self.candidates).argmax(1).cpu()
+        sums = detail[rows[:, :, None] + steps].sum((1, 2))  # (B·candidates,)
+        best = sums.reshape(-1, self.candidates).argmax(1).cpu()
         groups = drawn.reshape(4, -1, self.candidates)
         return groups[:, torch.arange(len(best)), best]
 
