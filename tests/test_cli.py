@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import caesr as caesr_library
 import zoo
 from caesr import UpscaleOptions, Upscaler, load_family
 from caesr.cli import VERBS, main
@@ -204,6 +205,25 @@ def test_the_version_is_said(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
     assert capsys.readouterr().out == f"{zoo.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [("--help", 0), ("train --help", 0), ("--version", 0), ("photo.jpg --scael 2", 2), ("upscle", 2)]
+)
+def test_help_and_mistyped_words_are_answered_without_the_seconds_that_torch_takes(words, code):
+    program = "import sys\nsys.modules['torch'] = None\nfrom caesr.cli import main\nsys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, *words.split()]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == code
+    assert "torch" not in done.stderr
+    assert done.stderr if code else "usage" in done.stdout or done.stdout == f"{zoo.__version__}\n"
+
+
+def test_what_the_library_offers_is_there_by_name():
+    assert {"Upscaler", "CAEResNet", "load_family", "UpscaleOptions"} <= set(dir(caesr_library))
+    assert caesr_library.Upscaler is Upscaler
+    with pytest.raises(AttributeError, match="Upscalr"):
+        _ = caesr_library.Upscalr
 
 
 def test_a_broken_test_picture_is_named(tmp_path, capsys):

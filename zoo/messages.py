@@ -1,8 +1,11 @@
 """Error messages that keep their template and parameters, so that the page can translate them."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
+
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class Message(str):
@@ -36,3 +39,8 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     for nearest in get_close_matches(word.lower(), list(choices), n=1):
         return Message(" Did you mean {nearest}?", nearest=nearest)
     return ""
+
+
+def printable(text: str) -> str:
+    """Return a text without what would steer a terminal or cannot be encoded: names of files may hold either."""
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

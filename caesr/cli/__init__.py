@@ -1,17 +1,16 @@
 """CAESR on the command line: upscale pictures, serve the page, compare networks, measure and train checkpoints."""
 
+import importlib
 import io
 import os
 import signal
 import sys
 from collections.abc import Sequence
 
-from caesr.cli.commands import chosen
-from caesr.cli.parser import VERBS, make_parser
-from caesr.jobs.report import printable
+from caesr.cli.parser import VERBS, chosen, make_parser
 from caesr.options import OutputOptions, UpscaleOptions, option_table
 from zoo import ZooError
-from zoo.messages import did_you_mean
+from zoo.messages import did_you_mean, printable
 
 __all__ = ["VERBS", "chosen", "main", "make_parser"]
 
@@ -33,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         options = make_parser().parse_args(as_paths(with_verb(words)))
-        return options.run(options)
+        commands = importlib.import_module("caesr.cli.commands")  # only now: it imports torch, which takes seconds
+        return getattr(commands, options.run)(options)
     except BrokenPipeError:  # who reads our output has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2

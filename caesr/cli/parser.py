@@ -2,14 +2,13 @@
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import zoo
-from caesr.cli.commands import run_compare, run_demo, run_evaluate, run_upscale
 from caesr.options import OptionError, Options, OutputOptions, UpscaleOptions, option_table
-from caesr.training.command import add_arguments, run_train
+from caesr.training.arguments import add_arguments
 from zoo.messages import did_you_mean
 
 VERBS = ("upscale", "batch", "compare", "demo", "evaluate", "train")
@@ -45,7 +44,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def make_parser() -> Parser:
-    """Return the command line, one sub-command a verb."""
+    """Return the command line, one sub-command a verb; `run` is the name of its function in `caesr.cli.commands`."""
     raw = argparse.RawDescriptionHelpFormatter
     about = "Upscale photographs. `caesr IN ...` means `caesr upscale IN ...`."
     epilog = f"{EXAMPLES}\n{list_models()}\n`caesr COMMAND --help` lists the options of a command."
@@ -53,19 +52,19 @@ def make_parser() -> Parser:
     root.add_argument("--version", action="version", version=zoo.__version__)
     verbs = root.add_subparsers(required=True, metavar=" | ".join(VERBS))
 
-    def add(name: str, run: Callable[[argparse.Namespace], int], words: str, **more: Any) -> Parser:
+    def add(name: str, run: str, words: str, **more: Any) -> Parser:
         verb: Parser = verbs.add_parser(name, help=words, description=words, **more)
         verb.set_defaults(run=run, parser=verb)
         return verb
 
     words = "upscale pictures; also without the word: caesr photo.jpg"
-    verb = add("upscale", run_upscale, words, epilog=f"{EXAMPLES}\n{list_models()}", formatter_class=raw)
+    verb = add("upscale", "run_upscale", words, epilog=f"{EXAMPLES}\n{list_models()}", formatter_class=raw)
     verb.add_argument("inputs", nargs="+", metavar="IN", help="pictures, folders with all below them, zips")
     verb.add_argument("-o", "--out", help="a folder, or the file of a single picture; default: beside IN")
     add_upscaling(verb)
     verb.set_defaults(engine="local", retry=0)
 
-    verb = add("batch", run_upscale, "upscale many pictures, from and to object stores, on a cluster")
+    verb = add("batch", "run_upscale", "upscale many pictures, from and to object stores, on a cluster")
     verb.add_argument("inputs", nargs="+", metavar="INPUT", help="pictures, folders with all below them, zips, s3://…")
     verb.add_argument("out", metavar="OUTPUT", help="a folder; sub-folders are kept")
     add_upscaling(verb, tile=512)  # the same on every machine, unlike auto
@@ -78,18 +77,18 @@ def make_parser() -> Parser:
         "--per-gpu", type=whole_number(1), default=2, metavar="N", help="ray: workers to a GPU (default: 2)"
     )
 
-    verb = add("compare", run_compare, "one picture by several networks, side by side")
+    verb = add("compare", "run_compare", "one picture by several networks, side by side")
     verb.add_argument("input", type=Path, metavar="IN", help="a picture")
     verb.add_argument("-o", "--out", type=Path, required=True, help="the sheet, a PNG")
     verb.add_argument("--models", nargs="+", metavar="MODEL", help="families, checkpoints …; default: every family")
     add_options(verb, UpscaleOptions, only=("scale", "device"))
     verb.add_argument("--truth", type=Path, help="what the result should be: PSNR and SSIM are measured against it")
 
-    verb = add("demo", run_demo, "serve the page here and open it in the browser; needs caesr[page]")
+    verb = add("demo", "run_demo", "serve the page here and open it in the browser; needs caesr[page]")
     verb.add_argument("--port", type=whole_number(1), metavar="N", help="default: the first free one from 7860 up")
     verb.add_argument("--no-browser", action="store_true", help="only print the address")
 
-    verb = add("evaluate", run_evaluate, "PSNR and SSIM of a checkpoint on test pictures")
+    verb = add("evaluate", "run_evaluate", "PSNR and SSIM of a checkpoint on test pictures")
     verb.add_argument("--model", required=True, help="a checkpoint, a folder, owner/repo[@revision], or bicubic")
     verb.add_argument("--data", type=Path, required=True, help="a folder of high-resolution PNGs")
     verb.add_argument("--scale", type=int, choices=(2, 3, 4), help="for bicubic; a checkpoint knows its own")
@@ -101,10 +100,15 @@ def make_parser() -> Parser:
     verb.add_argument("--json", type=Path, help="write every picture's figures there")
     add_options(verb, UpscaleOptions, only=("precision", "device"), precision="float32")
 
-    verb = add("train", run_train, "a recipe in, a checkpoint folder out")
+    verb = add("train", "run_train", "a recipe in, a checkpoint folder out")
     add_arguments(verb)
     add_options(verb, UpscaleOptions, only=("device",))
     return root
+
+
+def chosen(options: argparse.Namespace, table: type) -> Any:
+    """Return the options of a table that were given on the command line."""
+    return table(**{row.name: getattr(options, row.name) for row in fields(table)})
 
 
 def list_models() -> str:

@@ -6,7 +6,8 @@ import unicodedata
 from typing import TextIO
 
 from caesr.engine.progress import Progress
-from caesr.jobs.report import Job, printable
+from caesr.jobs.report import Job
+from zoo.messages import printable
 
 MAX_BAR, MAX_NAME = 30, 40  # columns
 REDRAW_SECONDS = 0.1

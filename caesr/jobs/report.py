@@ -9,12 +9,12 @@ from operator import itemgetter
 from typing import Any
 
 from caesr.files.listed import ListedPicture
+from zoo.messages import printable
 
 REPORT = "report.csv"
 COLUMNS = ("name", "state", "result", "seconds", "error", "notes")
 MAX_REASONS = 50  # shown at the end; report.csv has all
 MAX_NAMES = 5  # of files that are left out for one reason
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 FORMULA = re.compile(r"[=+\-@＝＋－＠\t\r\n']")  # how a cell begins that a spreadsheet would compute
 
 
@@ -94,11 +94,6 @@ def some(names: Sequence[str]) -> str:
     """Return the first of some names, and how many more there are."""
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
     return ", ".join(names[:MAX_NAMES]) + more
-
-
-def printable(text: str) -> str:
-    """Return a text without what would steer a terminal or cannot be encoded: names of files may hold either."""
-    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def report_text(rows: Iterable[dict[str, Any]]) -> str:

@@ -8,7 +8,8 @@
 import argparse
 import sys
 
-from caesr.training.command import add_arguments, run_train
+from caesr.training.arguments import add_arguments
+from caesr.training.command import run_train
 from zoo import ZooError
 
 

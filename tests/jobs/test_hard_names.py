@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from caesr.files.listed import ListedPicture
-from caesr.jobs.report import Job, Report, Status, cell, printable, report_text
+from caesr.jobs.report import Job, Report, Status, cell, report_text
 from tests.conftest import ROOT
 from tests.jobs.command import caesr, contents, files, picture, report
+from zoo.messages import printable
 
 IS_WINDOWS = sys.platform == "win32"
 NO_TEXT = os.fsdecode(b"caf\xe9.png")  # Latin-1
