@@ -1,8 +1,9 @@
-"""Average two checkpoints of one run: steadier weights than either ("model soup", Wortsman et al., ICML 2022).
+"""Average two checkpoints that grew from the same weights: steadier weights than either ("model soup", Wortsman et al., ICML 2022).
 
     python -m caesr.training.average EARLIER LATER --out FOLDER [--share 0.5]
 
-LATER must have been trained on from EARLIER, so that their weights correspond; the result keeps LATER's history.
+LATER must have been trained on from EARLIER, or both from the same weights, so that these correspond; the result keeps
+LATER's history.
 """
 
 import argparse

@@ -27,22 +27,10 @@ class Pictures:
         sizes: (height, width) of each low-res picture.
         scale: high-res pixels per low-res pixel, s.
         patch: side of a crop, in low-res pixels.
-        detail: (N,), what bicubic upscaling misses at each low-res pixel; needed for more than one candidate.
-        candidates: crops drawn for each that is cut: the one with most detail.
     """
 
-    def __init__(
-        self,
-        high_res: Tensor,
-        low_res: Tensor,
-        sizes: Sequence[tuple[int, int]],
-        scale: int,
-        patch: int,
-        detail: Tensor | None = None,
-        candidates: int = 1,
-    ):
+    def __init__(self, high_res: Tensor, low_res: Tensor, sizes: Sequence[tuple[int, int]], scale: int, patch: int):
         self.high_res, self.low_res, self.scale, self.patch = high_res, low_res, scale, patch
-        self.detail, self.candidates = detail, candidates
         self.device = low_res.device
         self.height, self.width = torch.tensor(sizes).unbind(1)  # on the CPU, where crops are drawn
         area = self.height * self.width
@@ -50,15 +38,13 @@ class Pictures:
         self.start = self.stop - area
 
     @classmethod
-    def read(
-        cls, files: Sequence[Path], scale: int, patch: int, device: torch.device, candidates: int = 1
-    ) -> "Pictures":
+    def read(cls, files: Sequence[Path], scale: int, patch: int, device: torch.device) -> "Pictures":
         """Decode files and reduce each by `scale`; those smaller than a patch are left out.
 
         Raises:
             ValueError: no picture is as large as a patch.
         """
-        high_res, low_res, sizes, detail = [], [], [], []
+        high_res, low_res, sizes = [], [], []
         with ThreadPoolExecutor() as pool:
             for image in pool.map(decode_rgb, files):
                 height, width = (side // scale for side in image.shape[:2])
@@ -69,19 +55,13 @@ class Pictures:
                 high_res.append(high.reshape(-1, 3))
                 low_res.append(low.reshape(-1, 3))
                 sizes.append((height, width))
-                if candidates > 1:
-                    detail.append(missing_detail(high, low, scale))
         if not sizes:
             text = "None of {count} training pictures is {side}x{side} or larger."
             raise ValueError(Message(text, count=len(files), side=patch * scale))
-        details = torch.cat(detail) if detail else None
-        return cls(torch.cat(high_res), torch.cat(low_res), sizes, scale, patch, details, candidates)
+        return cls(torch.cat(high_res), torch.cat(low_res), sizes, scale, patch)
 
     def sample(self, batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Cut random pairs, each flipped and rotated at random; each is the most detailed of `candidates`.
-
-        Candidates are drawn with every position equally likely. Crops that tell more than flat ones make small networks
-        learn faster: "SamplingAug" (Wang et al., BMVC 2021).
+        """Cut random pairs, each flipped and rotated at random, every position equally likely.
 
         Args:
             generator: on the CPU, whatever the device: MPS has no float64.
@@ -89,32 +69,19 @@ class Pictures:
             low_res (B, 3, p, p) and high_res (B, 3, s·p, s·p), float32 in [0, 1], channels_last.
         """
 
-        def draw(count: int = batch) -> Tensor:
-            return torch.rand(3, count, generator=generator, dtype=torch.float64)
+        def draw() -> Tensor:
+            return torch.rand(3, batch, generator=generator, dtype=torch.float64)
 
-        position, down, across = draw(batch * self.candidates)
+        position, down, across = draw()
         which = torch.searchsorted(self.stop, (position * self.stop[-1]).long(), right=True)
         start, height, width = self.start[which], self.height[which], self.width[which]
         top = (down * (height - self.patch + 1)).long()
         left = (across * (width - self.patch + 1)).long()
-        drawn = torch.stack((start, width, top, left))
-        if self.detail is not None:
-            drawn = self.most_detailed(drawn, self.detail)
-        places = copy_to(torch.cat((drawn, draw() < 0.5)), self.device)  # (7, B) int64
+        places = copy_to(torch.stack((start, width, top, left, *(draw() < 0.5))), self.device)  # (7, B) int64
         (start, width, top, left), flips, s = places[:4], places[4:].bool(), self.scale
         low_res = gather_crops(self.low_res, start, width, top, left, self.patch, flips)
         high_res = gather_crops(self.high_res, start * s**2, width * s, top * s, left * s, self.patch * s, flips)
         return low_res, high_res
-
-    def most_detailed(self, drawn: Tensor, detail: Tensor) -> Tensor:
-        """Return the places (4, B) of those with most detail among every `candidates` of (4, B·candidates)."""
-        start, width, top, left = copy_to(drawn, self.device)
-        steps = torch.arange(self.patch, device=self.device)
-        rows = (start + top * width + left)[:, None] + steps * width[:, None]  # where each row of a crop begins
-        sums = detail[rows[:, :, None] + steps].sum((1, 2))  # (B·candidates,)
-        best = sums.reshape(-1, self.candidates).argmax(1).cpu()
-        groups = drawn.reshape(4, -1, self.candidates)
-        return groups[:, torch.arange(len(best)), best]
 
 
 class Mixture:
@@ -204,13 +171,6 @@ class DegradedPictures:
             low_res.append(to_pixels(degraded).to(device))
         sizes = [(side, side)] * (len(steps) * self.batch)
         return Pictures(torch.cat(high_res), torch.cat(low_res), sizes, self.source.scale, side)
-
-
-def missing_detail(high: Tensor, low: Tensor, scale: int) -> Tensor:
-    """Return what bicubic upscaling of low (H, W, 3) misses of high (H·s, W·s, 3), squared: (H·W,) float32."""
-    upscaled = resize(low.permute(2, 0, 1).float(), scale)
-    missed = (high.permute(2, 0, 1) - upscaled).square().mean(0, keepdim=True)
-    return torch.nn.functional.avg_pool2d(missed, scale).flatten()
 
 
 def to_pixels(x: Tensor) -> Tensor:

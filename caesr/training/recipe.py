@@ -28,7 +28,6 @@ class Recipe:
     start: str = ""  # a checkpoint whose fitting tensors are the first weights: a name, or a path from the recipe
     batch: int = 16
     patch: int = 32  # side of a crop, in low-res pixels
-    candidates: int = 1  # crops drawn for each that is cut: the one in which bicubic upscaling misses most
     muon_rate: float = 0.01  # constant rate of Muon; 0 leaves everything to Adam
     adam_rate: float = 2e-3  # constant rate of Adam
     warmup: int = 100  # steps over which the rates rise
@@ -50,8 +49,6 @@ class Recipe:
             why = Message("degrade={value!r} is neither bicubic nor photo", value=self.degrade)
         elif not 0 <= self.drawings <= 1:
             why = Message("drawings={value!r} is not a share from 0 to 1", value=self.drawings)
-        elif self.candidates < 1:
-            why = Message("candidates={value!r} must be 1 or more", value=self.candidates)
         elif self.features not in ("squeezenet", "vgg16"):
             why = Message("features={value!r} is neither squeezenet nor vgg16", value=self.features)
         elif unknown:

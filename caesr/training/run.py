@@ -73,7 +73,7 @@ class Run:
         if source and folder and (folder / RESUME).exists():
             self._load_tensors(folder)
         files, held_out = hold_out(find_pictures([data_folder() / name for name in recipe.data]))
-        photographs = Pictures.read(files, recipe.model.scale, recipe.patch, device, recipe.candidates)
+        photographs = Pictures.read(files, recipe.model.scale, recipe.patch, device)
         self.pictures = Mixture(photographs, recipe.drawings, recipe.batch, recipe.seed)
         self.validation = Pictures.read(held_out[:12], recipe.model.scale, recipe.patch, device)
         self.degraded: DegradedPictures | None = None

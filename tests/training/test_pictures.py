@@ -47,24 +47,6 @@ def test_crops_reach_every_corner_and_stay_inside(photos):
     assert corners <= seen
 
 
-def test_of_several_candidates_the_crop_with_most_detail_is_cut(tmp_path):
-    image = np.full((3, 128, 128, 3), 90, np.uint8)
-    image[1, 64:] = np.random.default_rng(0).integers(0, 256, (64, 128, 3))
-    for n, picture in enumerate(image):
-        Image.fromarray(picture).save(tmp_path / f"{n}.png")
-
-    def share_with_noise(candidates: int) -> float:
-        pictures = Pictures.read(sorted(tmp_path.iterdir()), 2, 16, CPU, candidates)
-        low_res, high_res = pictures.sample(400, seeded(0))
-        assert (low_res.shape, high_res.shape) == ((400, 3, 16, 16), (400, 3, 32, 32))
-        assert ((high_res.std((1, 2, 3)) > 0.01) == (low_res.std((1, 2, 3)) > 0.01)).all()
-        return (high_res.std((1, 2, 3)) > 0.01).float().mean().item()
-
-    share = share_with_noise(1)
-    assert 0.15 < share < 0.3  # two thirds of the rows of one picture of three
-    assert share_with_noise(4) == pytest.approx(1 - (1 - share) ** 4, abs=0.06)
-
-
 def test_degraded_crops_depend_on_seed_and_step_alone(photos):
     pictures = Mixture(Pictures.read(photos[:4], 2, 16, CPU), 0.3, 4, seed=0)
     first, same_seed, other_seed = (DegradedPictures(pictures, seed) for seed in (1, 1, 2))
