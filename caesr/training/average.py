@@ -1,4 +1,6 @@
-"""Average two checkpoints that grew from the same weights: steadier weights than either ("model soup", Wortsman et al., ICML 2022).
+"""Average two checkpoints that grew from the same weights, for steadier ones than either.
+
+They are a "model soup" (Wortsman et al., ICML 2022).
 
     python -m caesr.training.average EARLIER LATER --out FOLDER [--share 0.5]
 
