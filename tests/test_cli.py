@@ -216,7 +216,7 @@ def test_help_and_mistyped_words_are_answered_without_the_seconds_that_torch_tak
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == code
     assert "torch" not in done.stderr
-    assert done.stderr if code else "usage" in done.stdout or done.stdout == f"{zoo.__version__}\n"
+    assert done.stderr if code else done.stdout
 
 
 def test_what_the_library_offers_is_there_by_name():

@@ -1,4 +1,4 @@
-"""Error messages that keep their template and parameters, so that the page can translate them."""
+"""Sentences for people: messages that the page can translate, hints, and text that a terminal can show."""
 
 import re
 from collections.abc import Iterable

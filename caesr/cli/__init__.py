@@ -7,12 +7,12 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from caesr.cli.parser import VERBS, chosen, make_parser
+from caesr.cli.parser import VERBS, make_parser
 from caesr.options import OutputOptions, UpscaleOptions, option_table
 from zoo import ZooError
 from zoo.messages import did_you_mean, printable
 
-__all__ = ["VERBS", "chosen", "main", "make_parser"]
+__all__ = ["VERBS", "main", "make_parser"]
 
 EXPECTED_ERRORS = (ZooError, OSError, ValueError, RuntimeError)  # their messages are for people
 TRACEBACK = "CAESR_TRACEBACK"  # set, an error that is our fault says where it comes from
