@@ -1,4 +1,4 @@
-"""What the commands do, with the options that `caesr.cli.parser` has read; it names them."""
+"""What the commands do, with the options that `caesr.cli.parser` has read; it calls them by name."""
 
 import argparse
 import importlib
@@ -6,9 +6,10 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from functools import partial
+from typing import Any
 
-from caesr.cli.parser import chosen
 from caesr.cli.progress_bar import ProgressBar
 from caesr.evaluation.verbs import compare_models, evaluate_model
 from caesr.jobs.many import upscale_many
@@ -19,6 +20,11 @@ from caesr.training.command import run_train
 from zoo.messages import Message
 
 __all__ = ["run_compare", "run_demo", "run_evaluate", "run_train", "run_upscale"]
+
+
+def chosen(options: argparse.Namespace, table: type) -> Any:
+    """Return the options of a table that were given on the command line."""
+    return table(**{row.name: getattr(options, row.name) for row in fields(table)})
 
 
 def run_upscale(options: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -104,11 +104,6 @@ def make_parser() -> Parser:
     add_arguments(verb)
     add_options(verb, UpscaleOptions, only=("device",))
     return root
-
-
-def chosen(options: argparse.Namespace, table: type) -> Any:
-    """Return the options of a table that were given on the command line."""
-    return table(**{row.name: getattr(options, row.name) for row in fields(table)})
 
 
 def list_models() -> str:
