@@ -13,7 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from caesr.cli import VERBS, chosen, main, make_parser
+from caesr.cli import VERBS, main, make_parser
+from caesr.cli.commands import chosen
 from caesr.options import (
     MAX_SCALE,
     MIN_SCALE,
