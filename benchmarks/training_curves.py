@@ -1,4 +1,7 @@
-"""Training curves: what the logs in results/training show at constant rates, and what twelve more hours would bring."""
+"""Training curves: what logs and stages show at constant rates, and what twelve more hours would bring.
+
+A log in results/training has many values on held-out photographs; results/stages.json has few, on Set5.
+"""
 
 import csv
 import math
@@ -7,24 +10,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks import results
 from benchmarks.results import RESULTS
 
 LOGS = RESULTS / "training"
 NAME = re.compile(r"(caesr-[a-z]+-x\d)(?!.*-cooled)")  # of logs at constant rates
 SETTLED_STEPS = 1000  # from the start of a log until the running mean of the weights has forgotten what was before
 MIN_SECONDS = 7200  # of a log that is looked twelve hours ahead from
+MIN_STAGES = 4  # of a checkpoint, for a line through what they have on Set5
 HOURS = 12.0  # of one thread, that the fit looks ahead
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A measure on held-out photographs by low-res pixels seen, and a line through it: y = a + b · ln pixels."""
+    """A measure by low-res pixels seen, and a line through it: y = a + b · ln pixels."""
 
     name: str  # of the checkpoint
-    measure: str  # a column of the log: "lpips" or "psnr_y"
+    measure: str  # "lpips" or "psnr_y" on held-out photographs, or "set5"
     pixels: np.ndarray  # (N,), seen so far
     values: np.ndarray  # (N,)
-    seconds: float  # that the log covers
+    seconds: float  # of training, from the first value to the last
 
     def fit(self) -> tuple[float, float, float]:
         """Return a, b and the standard error of b, by least squares."""
@@ -33,7 +38,7 @@ class Curve:
         return a, b, math.sqrt(covariance[0, 0])
 
     def gain(self) -> tuple[float, float]:
-        """Return by how much the line changes in `HOURS` more at this log's pace, and the standard error of that."""
+        """Return by how much the line changes in `HOURS` more at the same pace, and the standard error of that."""
         _, b, error = self.fit()
         pace = (self.pixels[-1] - self.pixels[0]) / self.seconds
         growth = math.log1p(HOURS * 3600 * pace / self.pixels[-1])
@@ -58,3 +63,19 @@ def read_curves() -> list[Curve]:
         )
         curves[name[1]] = Curve(name[1], measure, pixels, values, seconds[-1] - seconds[0])
     return list(curves.values())
+
+
+def read_stages() -> list[Curve]:
+    """Read what the stages of each checkpoint have on Set5, if there are `MIN_STAGES` from one CPU thread."""
+    found: dict[str, list[dict]] = {}
+    for row in results.read("stages").get("found", []):
+        if row["device"] == "one CPU thread":
+            found.setdefault(row["name"], []).append(row)
+    curves = []
+    for name, rows in found.items():
+        if len(rows) >= MIN_STAGES:
+            pixels, values, seconds = (
+                np.array([float(row[key]) for row in rows]) for key in ("pixels", "psnr_y", "seconds")
+            )
+            curves.append(Curve(name, "set5", pixels, values, seconds[-1] - seconds[0]))
+    return curves

@@ -1,4 +1,4 @@
-"""Draw docs/training-curves.png: each log at constant rates, the line through it, and where that leads in twelve hours.
+"""Draw docs/training-curves.png: logs and stages at constant rates, the line through each, and where it leads.
 
 python -m benchmarks.figures.training_curves
 """
@@ -15,13 +15,13 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks import ROOT
 from benchmarks.tables.training import WORDS
-from benchmarks.training_curves import Curve, read_curves
+from benchmarks.training_curves import Curve, read_curves, read_stages
 
 FIGURE = ROOT / "docs" / "training-curves.png"
 
 
 def draw(axes: Axes, curve: Curve) -> None:
-    """Draw a log, its fit, and the fit's continuation."""
+    """Draw a curve, its fit, and the fit's continuation."""
     a, b, _ = curve.fit()
     gain, _ = curve.gain()
     end = curve.pixels[-1]
@@ -40,7 +40,7 @@ def draw(axes: Axes, curve: Curve) -> None:
 
 
 def main() -> None:
-    curves = read_curves()
+    curves = sorted(read_curves() + read_stages(), key=lambda curve: curve.name)
     if not curves:
         sys.exit("No log in benchmarks/results/training is long enough yet.")
     columns = min(3, len(curves))

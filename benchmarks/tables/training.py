@@ -3,12 +3,12 @@
 import zoo
 from benchmarks import results
 from benchmarks.tables.markdown import table
-from benchmarks.training_curves import HOURS, SETTLED_STEPS, read_curves
+from benchmarks.training_curves import HOURS, SETTLED_STEPS, read_curves, read_stages
 from zoo import history
 from zoo.catalogue import CHECKPOINTS
 from zoo.checkpoint_files import read_facts
 
-WORDS = {"lpips": "LPIPS on VGG16 ↓", "psnr_y": "PSNR-Y (dB)"}
+WORDS = {"lpips": "LPIPS on VGG16 ↓", "psnr_y": "PSNR-Y (dB)", "set5": "PSNR-Y on Set5 (dB)"}
 
 
 def hours() -> str:
@@ -36,9 +36,9 @@ def hours() -> str:
 
 
 def curves() -> str:
-    """Render for each log where it ends, and what its fit says of twelve more hours."""
-    rows = []
-    for curve in read_curves():
+    """Render for each curve where it ends, and what its fit says of twelve more hours."""
+    stages, rows = results.read("stages"), []
+    for curve in sorted(read_curves() + read_stages(), key=lambda curve: curve.name):
         digits = 4 if curve.measure == "lpips" else 3
         gain, error = curve.gain()
         ahead = f"{gain:+.{digits}f} ± {error:.{digits}f}"
@@ -50,7 +50,8 @@ def curves() -> str:
     head = ["checkpoint", "measure", "hours", "million low-res pixels", "at the end", f"{HOURS:g} more hours"]
     note = (
         f"Logs at constant rates, of one thread, from {SETTLED_STEPS} steps after their start on "
-        "(`benchmarks/results/training`); the line of least squares against the logarithm of all pixels seen, with "
-        "its standard error."
+        "(`benchmarks/results/training`), on held-out photographs; on Set5, the weights in `zoo/stages` at each commit "
+        f"that changed them (`{stages['command']}`, {stages['date']}). The line of least squares against the "
+        "logarithm of all pixels seen, with its standard error."
     )
     return table(head, rows, note)
