@@ -46,6 +46,11 @@ class Curve:
 
 
 def read_curves() -> list[Curve]:
+    """Read all curves, of logs and of stages, by the names of their checkpoints."""
+    return sorted(read_logs() + read_stages(), key=lambda curve: curve.name)
+
+
+def read_logs() -> list[Curve]:
     """Read the newest log of each checkpoint at constant rates; the first rows and logs without pixels are left out."""
     curves = {}
     for file in sorted(LOGS.glob("*.csv")):
@@ -57,25 +62,20 @@ def read_curves() -> list[Curve]:
         rows = [row for row in rows if int(row["step"]) >= int(rows[0]["step"]) + SETTLED_STEPS]
         if not rows or float(rows[-1]["seconds"]) - float(rows[0]["seconds"]) < MIN_SECONDS:
             continue
-        measure = "lpips" if "lpips" in rows[0] else "psnr_y"
-        pixels, values, seconds = (
-            np.array([float(row[key]) for row in rows]) for key in ("pixels", measure, "seconds")
-        )
-        curves[name[1]] = Curve(name[1], measure, pixels, values, seconds[-1] - seconds[0])
+        curves[name[1]] = make_curve(name[1], "lpips" if "lpips" in rows[0] else "psnr_y", rows)
     return list(curves.values())
 
 
 def read_stages() -> list[Curve]:
     """Read what the stages of each checkpoint have on Set5, if there are `MIN_STAGES` from one CPU thread."""
     found: dict[str, list[dict]] = {}
-    for row in results.read("stages").get("found", []):
+    for row in results.read("stages")["found"]:
         if row["device"] == "one CPU thread":
             found.setdefault(row["name"], []).append(row)
-    curves = []
-    for name, rows in found.items():
-        if len(rows) >= MIN_STAGES:
-            pixels, values, seconds = (
-                np.array([float(row[key]) for row in rows]) for key in ("pixels", "psnr_y", "seconds")
-            )
-            curves.append(Curve(name, "set5", pixels, values, seconds[-1] - seconds[0]))
-    return curves
+    return [make_curve(name, "set5", rows) for name, rows in found.items() if len(rows) >= MIN_STAGES]
+
+
+def make_curve(name: str, measure: str, rows: list[dict]) -> Curve:
+    """Return the curve of rows with pixels, seconds and the measure."""
+    pixels, values, seconds = (np.array([float(row[key]) for row in rows]) for key in ("pixels", measure, "seconds"))
+    return Curve(name, measure, pixels, values, seconds[-1] - seconds[0])

@@ -15,7 +15,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks import ROOT
 from benchmarks.tables.training import WORDS
-from benchmarks.training_curves import Curve, read_curves, read_stages
+from benchmarks.training_curves import Curve, read_curves
 
 FIGURE = ROOT / "docs" / "training-curves.png"
 
@@ -40,7 +40,7 @@ def draw(axes: Axes, curve: Curve) -> None:
 
 
 def main() -> None:
-    curves = sorted(read_curves() + read_stages(), key=lambda curve: curve.name)
+    curves = read_curves()
     if not curves:
         sys.exit("No log in benchmarks/results/training is long enough yet.")
     columns = min(3, len(curves))

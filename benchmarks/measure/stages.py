@@ -40,13 +40,13 @@ def commits() -> list[tuple[str, str]]:
 
 def measure(commit: str, folder: str) -> dict[str, Any] | None:
     """Return what a folder's weights have seen, and their PSNR-Y on Set5; None where that says nothing of them."""
-    with TemporaryDirectory() as name:
+    with TemporaryDirectory() as copy:
         for file in (CONFIG, WEIGHTS):
-            (Path(name) / file).write_bytes(git("show", f"{commit}:{folder}/{file}"))
-        stages = history.read_stages(read_facts(Path(name)))
+            (Path(copy) / file).write_bytes(git("show", f"{commit}:{folder}/{file}"))
+        stages = history.read_stages(read_facts(Path(copy)))
         if stages[-1].degrade != "bicubic" or stages[-1].features:
             return None
-        model = CAEResNet.from_pretrained(name)
+        model = CAEResNet.from_pretrained(copy)
     psnr = means(evaluate(checkpoint_upscale(model, "float32"), data_folder() / "test" / "Set5", model.config.scale))
     return {
         "name": Path(folder).name,
@@ -54,14 +54,14 @@ def measure(commit: str, folder: str) -> dict[str, Any] | None:
         "pixels": sum(stage.pixels for stage in stages),
         "seconds": sum(stage.seconds for stage in stages),
         "device": stages[-1].device,
-        "psnr_y": psnr["psnr_y"],
+        "set5": psnr["psnr_y"],
     }
 
 
 def main() -> None:
-    about, rows = results.header(), []
     if git("rev-parse", "--is-shallow-repository").strip() == b"true":
         sys.exit("This clone has a part of the history only: git fetch --unshallow")
+    about, rows = results.header(), []
     for commit, folder in commits():
         if row := measure(commit, folder):
             rows.append(row)

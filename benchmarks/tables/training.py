@@ -3,7 +3,7 @@
 import zoo
 from benchmarks import results
 from benchmarks.tables.markdown import table
-from benchmarks.training_curves import HOURS, SETTLED_STEPS, read_curves, read_stages
+from benchmarks.training_curves import HOURS, SETTLED_STEPS, read_curves
 from zoo import history
 from zoo.catalogue import CHECKPOINTS
 from zoo.checkpoint_files import read_facts
@@ -38,7 +38,7 @@ def hours() -> str:
 def curves() -> str:
     """Render for each curve where it ends, and what its fit says of twelve more hours."""
     stages, rows = results.read("stages"), []
-    for curve in sorted(read_curves() + read_stages(), key=lambda curve: curve.name):
+    for curve in read_curves():
         digits = 4 if curve.measure == "lpips" else 3
         gain, error = curve.gain()
         ahead = f"{gain:+.{digits}f} ± {error:.{digits}f}"
