@@ -176,6 +176,7 @@ def describe_stage(stage: history.Stage) -> str:
     degraded = " degraded" if stage.degrade != "bicubic" else ""
     loss = ", ".join(f"{name} {weight:g}" for name, weight in stage.loss.items())
     loss += f"; features of {stage.features}" if stage.features else ""
+    loss += "; of luma and, for a tenth of the squared error, chroma" if stage.colours == "ycbcr" else ""
     return (
         f"{stage.steps:,} steps of {stage.batch}{degraded} crops of {stage.patch}×{stage.patch} low-resolution pixels"
         f"{f', {stage.drawings:.0%} of them drawn,' if stage.drawings else ''} "

@@ -16,6 +16,7 @@ class Stage:
     loss: dict[str, float] = field(default_factory=dict)  # weight of each term
     drawings: float = 0.0  # share of the crops that were drawn
     features: str = ""  # the frozen network that perceptual and adversarial losses looked at
+    colours: str = "rgb"  # what losses on pixels compared: rgb, or ycbcr
 
     @property
     def pixels(self) -> int:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+CHROMA = 0.1**0.5  # what an error in chroma counts beside one in luma: a tenth, where it is squared
+
 
 def log_mse(output: Tensor, target: Tensor) -> Tensor:
     """Return the mean of ln MSE over the pictures, which is what PSNR averages (as in HINet, CVPRW 2021, and NAFNet).
@@ -52,6 +54,23 @@ def spectral_l1(output: Tensor, target: Tensor) -> Tensor:
     difference = torch.fft.rfft2(output - target, norm="ortho")
     return torch.view_as_real(difference).abs().mean()
 
+
+def rgb(x: Tensor) -> Tensor:
+    """Return (B, 3, H, W) as it is."""
+    return x
+
+
+def ycbcr(x: Tensor) -> Tensor:
+    """Return Y, Cb and Cr of BT.601 (B, 3, H, W), both chroma planes at `CHROMA`, for RGB (B, 3, H, W) in [0, 1].
+
+    Fine detail is seen in luma, hardly in chroma, as every JPEG makes use of; and PSNR is measured on luma.
+    """
+    red, green, blue = x.unbind(dim=1)
+    y = 0.299 * red + 0.587 * green + 0.114 * blue
+    return torch.stack((y, CHROMA * (blue - y) / 1.772, CHROMA * (red - y) / 1.402), dim=1)
+
+
+COLOURS: dict[str, Callable[[Tensor], Tensor]] = {"rgb": rgb, "ycbcr": ycbcr}  # what losses compare, as recipes say
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {  # by their names in recipes
     "l1": F.l1_loss,

@@ -8,7 +8,7 @@ from torch import Tensor
 from caesr.files.data import data_folder
 from caesr.imaging.perceptual import LPIPS
 from caesr.training.adversary import ProjectedAdversary
-from caesr.training.losses import LOSSES
+from caesr.training.losses import COLOURS, LOSSES
 from caesr.training.precision import mixed_precision
 from caesr.training.recipe import FEATURE_LOSSES, Recipe
 from caesr.training.resume_file import add_prefix, strip_prefix
@@ -64,6 +64,11 @@ class Objective:
             self.adversary.train_step(*judged)
         return total.detach()
 
+    def pixel_loss(self, name: str, output: Tensor, target: Tensor) -> Tensor:
+        """Return one of `LOSSES`, a scalar, of two (B, 3, H, W) in [0, 1], in the recipe's colours."""
+        colours = COLOURS[self.recipe.colours]
+        return LOSSES[name](colours(output), colours(target))
+
     def _losses(self, output: Tensor, target: Tensor, step: int) -> tuple[list[Tensor], list[list[Tensor]]]:
         """Return every unweighted loss, and what the adversary judges of output and target."""
         features: list[list[Tensor]] = []  # of output and target
@@ -83,7 +88,7 @@ class Objective:
             elif name == "adversarial" and self.adversary:
                 losses.append(self.adversary.generator_loss(judged[0]))
             else:
-                losses.append(LOSSES[name](output, target))
+                losses.append(self.pixel_loss(name, output, target))
         return losses, judged
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from caesr.model.caeresnet import Config
-from caesr.training.losses import LOSSES
+from caesr.training.losses import COLOURS, LOSSES
 from zoo.messages import Message
 
 FEATURE_LOSSES = {"perceptual", "adversarial"}  # on features of a frozen network
@@ -35,6 +35,7 @@ class Recipe:
     clip: float = 1.0  # largest norm of the gradient
     loss: dict[str, float] = field(default_factory=lambda: {"charbonnier": 1.0})
     cool_down_loss: str = ""  # the only loss during the cool-down; by default `loss`
+    colours: str = "rgb"  # what losses on pixels compare: "rgb", or "ycbcr", where chroma counts less
     balance: bool = False  # whether a loss's weight is its share of the gradient at the output
     degrade: str = "bicubic"  # how low_res is made from high_res: "bicubic", or "photo" (training/degrade.py)
     drawings: float = 0.0  # share of the crops that are drawn (training/drawings.py) and not photographs
@@ -51,6 +52,10 @@ class Recipe:
             why = Message("drawings={value!r} is not a share from 0 to 1", value=self.drawings)
         elif self.features not in ("squeezenet", "vgg16"):
             why = Message("features={value!r} is neither squeezenet nor vgg16", value=self.features)
+        elif self.colours not in COLOURS:
+            why = Message("colours={value!r} is neither rgb nor ycbcr", value=self.colours)
+        elif self.colours != "rgb" and "even" in self.loss:
+            why = Message("the loss even needs rgb")
         elif unknown:
             why = Message("unknown loss {names}", names=", ".join(sorted(unknown)))
         elif self.cool_down_loss and self.cool_down_loss not in LOSSES:

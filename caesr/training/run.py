@@ -17,7 +17,6 @@ from caesr.model.caeresnet import CAEResNet
 from caesr.model.checkpoint import save_tensors
 from caesr.training.hidden_units import HiddenUnits
 from caesr.training.initial_weights import copy_fitting_weights, initialise_as_identity
-from caesr.training.losses import LOSSES
 from caesr.training.objective import Objective
 from caesr.training.optimizer import make_optimizer
 from caesr.training.pictures import DegradedPictures, Mixture, Pictures, find_pictures, hold_out, seed_generator
@@ -118,7 +117,7 @@ class Run:
             output = self.forward(low_res).float()
         self.optimizer.zero_grad()
         if self.cool_down and recipe.cool_down_loss:
-            loss = LOSSES[recipe.cool_down_loss](output, high_res)
+            loss = self.objective.pixel_loss(recipe.cool_down_loss, output, high_res)
             loss.backward()
         else:
             loss = self.objective.backward(output, high_res, self.step)
@@ -181,6 +180,7 @@ class Run:
             loss=self.recipe.loss,
             drawings=self.recipe.drawings,
             features=self.recipe.features if self.objective.perceptual else "",
+            colours=self.recipe.colours,
         )
         stages = history.append_stage(self.past, stage)
         return {"name": self.recipe.name, "base_model": self.base_model, "stages": stages}

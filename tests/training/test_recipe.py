@@ -17,6 +17,8 @@ from tests.training.conftest import RECIPE
         ("batch = 4", "features = 'resnet'", "neither squeezenet nor vgg16"),
         ("batch = 4", "degrade = 'rain'", "neither bicubic nor photo"),
         ("batch = 4", "drawings = 1.5", "not a share from 0 to 1"),
+        ("batch = 4", "colours = 'lab'", "neither rgb nor ycbcr"),
+        ("loss = {charbonnier = 1.0", "colours = 'ycbcr'\nloss = {even = 1.0", "even needs rgb"),
         ("data =", "data", "TOML|Expected|recipe"),
     ],
 )
