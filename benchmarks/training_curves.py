@@ -67,12 +67,17 @@ def read_logs() -> list[Curve]:
 
 
 def read_stages() -> list[Curve]:
-    """Read what the stages of each checkpoint have on Set5, if there are `MIN_STAGES` from one CPU thread."""
-    found: dict[str, list[dict]] = {}
+    """Read what the stages of each checkpoint have on Set5: those of one CPU thread, if there are `MIN_STAGES`.
+
+    Losses on other colours begin another line, since to change them is a step; it replaces the first when it is long
+    enough.
+    """
+    found: dict[tuple[str, str], list[dict]] = {}
     for row in results.read("stages")["found"]:
         if row["device"] == "one CPU thread":
-            found.setdefault(row["name"], []).append(row)
-    return [make_curve(name, "set5", rows) for name, rows in found.items() if len(rows) >= MIN_STAGES]
+            found.setdefault((row["name"], row["colours"]), []).append(row)
+    enough = {name: rows for (name, _), rows in found.items() if len(rows) >= MIN_STAGES}
+    return [make_curve(name, "set5", rows) for name, rows in enough.items()]
 
 
 def make_curve(name: str, measure: str, rows: list[dict]) -> Curve:

@@ -54,6 +54,7 @@ def measure(commit: str, folder: str) -> dict[str, Any] | None:
         "pixels": sum(stage.pixels for stage in stages),
         "seconds": sum(stage.seconds for stage in stages),
         "device": stages[-1].device,
+        "colours": stages[-1].colours,
         "set5": psnr["psnr_y"],
     }
 

@@ -30,6 +30,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "site": speed.site,
     "curves": training.curves,
     "hours": training.hours,
+    "colours": training.colours,
     "sweep-split": partial(decisions.sweep, "split"),
     "sweep-optimiser": partial(decisions.sweep, "optimiser"),
     "sweep-join": partial(decisions.sweep, "join"),

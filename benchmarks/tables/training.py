@@ -1,7 +1,8 @@
-"""The tables of docs/training.md: how long each checkpoint was trained, and what more of it would bring."""
+"""The tables of docs/training.md: how long each checkpoint was trained, what more would bring, luma and chroma."""
 
 import zoo
 from benchmarks import results
+from benchmarks.pictures import TEST_SETS
 from benchmarks.tables.markdown import table
 from benchmarks.training_curves import HOURS, SETTLED_STEPS, read_curves
 from zoo import history
@@ -55,3 +56,17 @@ def curves() -> str:
         "logarithm of all pixels seen, with its standard error."
     )
     return table(head, rows, note)
+
+
+def colours() -> str:
+    """Render PSNR in luma, chroma and RGB of each faithful network and of bicubic upscaling."""
+    measured = results.read("colours")
+    rows = []
+    for row in sorted(measured["found"], key=lambda row: row["scale"]):
+        name = f"`{row['upscaling']}`" if row["upscaling"] in zoo.names() else f"{row['upscaling']} ×{row['scale']}"
+        rows.append([name, *(" / ".join(f"{row[s][part]:.2f}" for part in ("y", "chroma", "rgb")) for s in TEST_SETS)])
+    note = (
+        "PSNR in dB in Y / in Cb and Cr / in RGB, all planes from 0 to 255 (elsewhere Y is from 16 to 235, as in the "
+        f"papers, which adds 1.3 dB). `{measured['command']}`, {measured['date']}."
+    )
+    return table(["upscaling", *TEST_SETS], rows, note)
