@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 import zoo
 from benchmarks import results
@@ -21,10 +22,11 @@ from benchmarks.upscaling import checkpoint_upscale
 from caesr import CAEResNet
 from caesr.evaluation.evaluate import bicubic, to_tensor_255
 from caesr.files.data import data_folder
+from caesr.imaging.metrics import psnr
 from caesr.imaging.resize import resize_image
 from caesr.training.losses import CHROMA, ycbcr
 
-FLOOR = 1e-3  # in squared grey levels: pictures without colours have no error in chroma, but for rounding
+NO_COLOURS = 78.0  # in dB: above it a picture has no colours, and its error in chroma is that of rounding
 
 
 def measure(upscale: Callable[[np.ndarray], np.ndarray], scale: int, folder: Path) -> dict[str, float]:
@@ -37,9 +39,9 @@ def measure(upscale: Callable[[np.ndarray], np.ndarray], scale: int, folder: Pat
         planes = ycbcr(error)
         parts = {"y": planes[:, :1], "chroma": planes[:, 1:] / CHROMA, "rgb": error}
         for name, part in parts.items():
-            mse = part.square().mean().item()
-            if mse > FLOOR:
-                found[name].append(10 * np.log10(255**2 / mse))
+            value = psnr(part, torch.zeros_like(part))
+            if value < NO_COLOURS:
+                found[name].append(value)
     return {name: round(statistics.mean(values), 3) for name, values in found.items()}
 
 

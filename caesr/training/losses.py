@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-CHROMA = 0.1**0.5  # what an error in chroma counts beside one in luma: a tenth, where it is squared
+CHROMA = 0.1**0.5  # what an error in chroma counts beside one in luma: a third, or a tenth where it is squared
 
 
 def log_mse(output: Tensor, target: Tensor) -> Tensor:

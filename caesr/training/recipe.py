@@ -54,7 +54,7 @@ class Recipe:
             why = Message("features={value!r} is neither squeezenet nor vgg16", value=self.features)
         elif self.colours not in COLOURS:
             why = Message("colours={value!r} is neither rgb nor ycbcr", value=self.colours)
-        elif self.colours != "rgb" and "even" in self.loss:
+        elif self.colours != "rgb" and "even" in (*self.loss, self.cool_down_loss):
             why = Message("the loss even needs rgb")
         elif unknown:
             why = Message("unknown loss {names}", names=", ".join(sorted(unknown)))

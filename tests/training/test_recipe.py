@@ -19,6 +19,7 @@ from tests.training.conftest import RECIPE
         ("batch = 4", "drawings = 1.5", "not a share from 0 to 1"),
         ("batch = 4", "colours = 'lab'", "neither rgb nor ycbcr"),
         ("loss = {charbonnier = 1.0", "colours = 'ycbcr'\nloss = {even = 1.0", "even needs rgb"),
+        ('"psnr"', "'even'\ncolours = 'ycbcr'", "even needs rgb"),
         ("data =", "data", "TOML|Expected|recipe"),
     ],
 )
