@@ -71,8 +71,8 @@ def measure(name: str, precision: str, device: str, image: np.ndarray) -> dict[s
         "checkpoint": name,
         "precision": precision,
         "ms_per_mp": round(1e3 * seconds["engine"] / megapixels, 3),
-        "gflops": round(gflop / seconds["engine"]),
-        "ceiling_gflops": round(2e-9 * size**3 / seconds["product"]),
+        "gflops": round(gflop / seconds["engine"], 2),
+        "ceiling_gflops": round(2e-9 * size**3 / seconds["product"], 2),
     }
     if device == "cuda":
         device_seconds, kernels = profile_device(calls["engine"])

@@ -27,7 +27,7 @@ def engine() -> str:
         reached, ceiling = row["gflops"], row["ceiling_gflops"]
         times = [f"{row['ms_per_mp']:.1f}", f"{row['whole_ms_per_mp']:.1f}"]
         share = f"{100 * reached / ceiling:.0f} %"
-        rows.append([f"`{row['checkpoint']}`", row["precision"], *times, f"{reached} of {ceiling}", share])
+        rows.append([f"`{row['checkpoint']}`", row["precision"], *times, f"{reached:.0f} of {ceiling:.0f}", share])
     head = ["checkpoint", "precision", "ms/MP", "at once: ms/MP", "GFLOP/s of a matrix product's", "share"]
     note = (
         "A megapixel of the result, from array to array, tiles and bytes included; at once: the network alone, on the "
