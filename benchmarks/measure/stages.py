@@ -3,7 +3,8 @@
     python -m benchmarks.measure.stages
 
 Needs the repository's whole history and $CAESR_DATA/test. Writes benchmarks/results/stages.json. Networks for texture
-and for degraded pictures are left out: Set5's PSNR is no measure of them.
+and for degraded pictures are left out: Set5's PSNR is no measure of them. What a commit's weights had is kept from the
+results; delete the file to measure all of them anew.
 """
 
 import subprocess
@@ -62,9 +63,10 @@ def measure(commit: str, folder: str) -> dict[str, Any] | None:
 def main() -> None:
     if git("rev-parse", "--is-shallow-repository").strip() == b"true":
         sys.exit("This clone has a part of the history only: git fetch --unshallow")
+    measured = {(row["commit"], row["name"]): row for row in results.read("stages").get("found", [])}
     about, rows = results.header(), []
     for commit, folder in commits():
-        if row := measure(commit, folder):
+        if row := measured.get((commit, Path(folder).name)) or measure(commit, folder):
             rows.append(row)
             results.show(row)
     results.write("stages", about | {"found": rows})
