@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from PIL import Image
 
 from caesr import CAEResNet
 
 ROOT = Path(__file__).parent.parent
 os.environ.setdefault("VIPS_CONCURRENCY", "1")
+settings.register_profile("caesr", deadline=None)  # machines are noisy: no example fails because it was slow
+settings.load_profile("caesr")
 os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"  # refuses connections: no test reaches the real Hub
 os.environ["HF_HUB_DISABLE_XET"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 

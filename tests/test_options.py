@@ -173,7 +173,6 @@ def test_the_texture_dial_at_its_end_is_the_texture_family_itself():
     assert UpscaleOptions(texture=30).model == "texture"
 
 
-@settings(deadline=None)
 @given(SIDES, SIDES, st.integers(1, 160_000))
 @example(height=3, width=3, wanted=23)
 def test_a_width_a_height_and_a_long_side_are_reached_to_the_pixel(height, width, wanted):
@@ -186,7 +185,6 @@ def test_a_width_a_height_and_a_long_side_are_reached_to_the_pixel(height, width
                 options.scale_for(height, width)
 
 
-@settings(deadline=None)
 @given(SIDES, SIDES, st.floats(MIN_SCALE, MAX_SCALE))
 def test_megapixels_are_reached_and_a_scale_stays_itself(height, width, scale):
     assert UpscaleOptions(scale=scale).scale_for(height, width) == scale
@@ -205,7 +203,6 @@ def test_the_names_of_files_tell_sizes_apart():
     assert labels == ["x4", "x2.5", "1920w", "1080h", "3000px", "12mp"]
 
 
-@settings(deadline=None)
 @given(UPSCALE, OUTPUT)
 def test_the_words_of_a_command_line_choose_the_same_options(upscale, output):
     words = ["upscale", "a.png", *upscale.command_words(), *output.command_words()]
@@ -213,7 +210,6 @@ def test_the_words_of_a_command_line_choose_the_same_options(upscale, output):
     assert (chosen(parsed, UpscaleOptions), chosen(parsed, OutputOptions)) == (upscale, output)
 
 
-@settings(deadline=None)
 @given(UPSCALE, OUTPUT)
 def test_the_python_expression_makes_the_same_options(upscale, output):
     for options in (upscale, output):
@@ -227,7 +223,7 @@ def test_defaults_are_left_unsaid():
 
 
 @pytest.mark.parametrize(("table", "row"), ROWS, ids=lambda value: getattr(value, "name", ""))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_the_fingerprint_changes_exactly_with_what_changes_pixels(table, row, data):
     others = {"model": "texture"} if row.name == "texture" else {}  # which a texture chooses by itself
@@ -241,7 +237,6 @@ def test_tile_and_device_alone_change_no_pixels():
     assert rows == ["tile", "device"]
 
 
-@settings(deadline=None)
 @given(UPSCALE, OUTPUT)
 def test_a_fingerprint_survives_a_manifest(upscale, output):
     whole = fingerprint(upscale, output)
@@ -277,7 +272,7 @@ SHOW = "import os, sys; sys.stdout.buffer.write(b'\\0'.join(map(os.fsencode, sys
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no POSIX shell there")
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(FILE_NAMES, FILE_NAMES, OUTPUT)
 @example("-photo.jpg", "--out.png", OutputOptions(keep_date=True))
 @example("train", "batch", OutputOptions())

@@ -18,7 +18,7 @@ def with_alpha(alpha: np.ndarray, channels: int = 3) -> np.ndarray:
     return np.dstack([noise(*alpha.shape, channels, dtype=alpha.dtype.type), alpha])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.integers(1, 50),
     st.integers(1, 50),

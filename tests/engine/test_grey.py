@@ -25,7 +25,7 @@ def as_rgb(grey: np.ndarray) -> np.ndarray:
     return np.repeat(grey[:, :, :1], 3, axis=2)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(1, 100),
     st.integers(1, 50),

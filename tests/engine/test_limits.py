@@ -13,7 +13,7 @@ NETWORKS = [small(scale) for scale in (2, 3, 4)]
 OVERSHOOT = 1 / 8  # of the contrast
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(1, 50),
     st.integers(1, 50),

@@ -24,7 +24,7 @@ def noise(height: int, width: int, channels: int = 3) -> np.ndarray:
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     SIDE,
     SIDE,
@@ -42,7 +42,7 @@ def test_tiled_equals_whole_at_any_scale_with_any_options(height, width, tile, s
     assert np.abs(tiled.astype(int) - whole).max() <= 1e-4 * 65535
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(SIDE, SIDE, st.integers(MIN_TILE, 70))
 def test_a_network_that_upsamples_first_is_tiled_as_exactly(height, width, tile):
     image = noise(height, width)

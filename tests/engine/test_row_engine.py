@@ -35,7 +35,7 @@ def recorded_rows(x: torch.Tensor) -> tuple[RowBuffer, list[int]]:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 60), st.integers(1, 40), st.integers(1, 40), st.data())
 @torch.inference_mode()
 def test_row_by_row_a_network_gives_what_it_gives_at_once(name, height, width, band, data):

@@ -33,7 +33,7 @@ NETWORKS = {
 }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SIDE, SIDE, st.integers(MIN_TILE, 120), st.sampled_from(sorted(NETWORKS)), st.data())
 def test_tiles_give_what_the_whole_picture_gives(height, width, tile, name, data):
     network = data.draw(st.sampled_from(NETWORKS[name])).eval()
@@ -58,7 +58,7 @@ def test_no_checkpoint_shows_its_tiles_in_either_precision(name, precision, phot
         assert (other == whole).mean() >= 0.9999
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 40), st.integers(1, 40), st.floats(1, 8))
 def test_any_scale_from_1_to_8_gives_exactly_that_size(height, width, scale):
     upscaler = Upscaler(NETWORKS["zoo"], "cpu")
@@ -151,7 +151,7 @@ def test_hidden_colours_are_filled_from_the_nearest_visible_ones():
     assert filled[:, 4:, 2].max() == 0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 700), st.integers(1, 30), st.sampled_from([2, 4]), st.floats(0, 1))
 def test_in_strips_hidden_colours_are_filled_as_at_once(height, width, channels, share):
     random = np.random.default_rng(height)
@@ -312,7 +312,7 @@ def test_options_name_the_networks_and_how_they_are_used(photograph):
         assert np.array_equal(blended(photograph[:20, :20], 4), Upscaler(models, "cpu")(photograph[:20, :20], 4))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(5, 70), st.integers(5, 70), st.integers(MIN_TILE, 64))
 def test_an_ensemble_is_the_mean_over_eight_symmetries_tiled_or_whole(height, width, tile):
     net = small(2)

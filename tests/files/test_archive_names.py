@@ -5,7 +5,7 @@ import struct
 import zlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from caesr.files.zips.encodings import decode_names
@@ -99,7 +99,6 @@ def test_a_name_that_is_no_utf8_though_it_says_so_is_guessed(tmp_path):
     assert outcome(archive, tmp_path / "out")[0] == ["Café.png", "b.png"]
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=20), max_size=8))
 def test_no_name_is_lost_whatever_its_bytes(names):
     decoded = decode_names(names)

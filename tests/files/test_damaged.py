@@ -134,7 +134,7 @@ def test_a_progressive_jpeg_cut_short_is_read_if_every_detail_has_come_coarsely(
         refuse(tmp_path, data[:end])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(sorted(KINDS)), st.floats(0, 1))
 def test_cut_anywhere_a_file_is_read_with_a_note_or_refused(tmp_path_factory, kind: str, part: float):
     data = KINDS[kind]

@@ -31,7 +31,7 @@ def upscale(upscaler: Upscaler, image: np.ndarray | LazyPixels, scale: float) ->
     return np.concatenate(strips)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.integers(1, 150),
     st.integers(1, 40),
@@ -91,7 +91,7 @@ def test_windows_of_a_file_are_those_of_the_picture_read_at_once(tmp_path: Path,
     assert np.array_equal(np.concatenate(windows), picture.pixels)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(1, 24_000),
     st.integers(1, 140),

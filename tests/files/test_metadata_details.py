@@ -146,7 +146,7 @@ def test_no_density_is_invented(tmp_path: Path, format: str):
 
 
 @given(st.floats(1, 60000), st.floats(1, 60000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_density_is_kept_as_well_as_the_format_can(tmp_path_factory, x: float, y: float):
     folder = tmp_path_factory.mktemp("density")
     picture = Picture(smooth(8, 8), metadata=Metadata(density=Density(x, y)))
@@ -303,7 +303,7 @@ def test_a_block_is_edited_in_place():
 
 
 @given(st.binary(max_size=80), st.integers(0, 400), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_damaged_exif_is_refused_or_edited(noise: bytes, place: int, keep: bool):
     exif = bytearray(make_exif(6).tobytes().removeprefix(b"Exif\0\0"))
     exif[place : place + len(noise)] = noise

@@ -111,7 +111,7 @@ def test_a_tiff_of_more_than_four_gigabytes_would_be_a_big_one(tmp_path):
     assert all(np.array_equal(back.pixels, page.pixels) for back in pictures(tmp_path / "p.tif"))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.lists(
         st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 4), st.booleans()), min_size=2, max_size=5
@@ -208,7 +208,7 @@ def test_durations_of_a_webp_stay_exact(tmp_path):
 
 
 @given(st.lists(st.fractions(0, 70_000), min_size=2, max_size=4), st.integers(0, 2**31 - 1))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_durations_of_a_png_stay_as_exact_as_it_can_hold(tmp_path_factory, seconds, plays):
     path = tmp_path_factory.mktemp("pages") / "p.png"
     write([Picture(noise(2, 2, 3))] * len(seconds), path, Timing(tuple(seconds), plays))

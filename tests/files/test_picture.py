@@ -27,7 +27,7 @@ any_pixels = st.tuples(
 ).flatmap(lambda t: arrays.arrays(t[3], t[:3]))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pixels=any_pixels, format=st.sampled_from(["png", "tif"]))
 def test_png_and_tiff_give_back_every_sample(tmp_path: Path, pixels: np.ndarray, format: str):
     path = write_picture(Picture(pixels), tmp_path / f"any.{format}")

@@ -19,7 +19,7 @@ def decode_all(image: pyvips.Image) -> None:
     image.copy_memory()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.integers(1, 90),
     st.integers(1, 90),

@@ -22,7 +22,7 @@ def test_reductions_of_set5_are_byte_for_byte_those_of_matlab(data, scale):
         assert np.array_equal(resize_image(high_res[:height, :width], 1 / scale), np.array(Image.open(expected)))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 40), st.integers(1, 40), st.floats(0.1, 5), st.floats(0, 1))
 def test_a_flat_picture_stays_flat_at_any_scale(height, width, scale, value):
     x = torch.full((3, height, width), value, dtype=torch.float64)
@@ -31,7 +31,7 @@ def test_a_flat_picture_stays_flat_at_any_scale(height, width, scale, value):
     assert y.shape[1] == max(1, int(np.ceil(height * scale - 1e-9)))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(4, 30), st.sampled_from([2, 3, 4]))
 def test_a_reduced_gradient_is_the_same_gradient(side, scale):
     line = torch.arange(side * scale * 4, dtype=torch.float64)

@@ -76,7 +76,7 @@ def draw_picture(height: int, width: int, seed: int) -> np.ndarray:
     return pixels
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(list(KINDS)), st.integers(1, 4), st.integers(1, 24), st.integers(1, 24), st.integers(0, 99))
 @example("fused", 2, 1, 1, 0)
 @example("deep", 3, 1, 9, 0)

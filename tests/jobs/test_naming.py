@@ -1,7 +1,7 @@
 """Names of results: one rule, no two of a folder alike, and none taken for a picture."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from caesr.jobs.naming import format_note, result_name, result_names, without_results
@@ -114,7 +114,6 @@ def test_a_name_that_is_still_taken_is_numbered():
     assert names["photo_jpg.png"] == "photo_jpg_2_x4.png"
 
 
-@settings(deadline=None)
 @given(PICTURES, UPSCALINGS, OUTPUTS)
 def test_every_picture_has_a_result_and_no_two_of_a_folder_have_the_same(pictures, upscale, output):
     names = result_names(pictures, upscale, output)
@@ -122,7 +121,6 @@ def test_every_picture_has_a_result_and_no_two_of_a_folder_have_the_same(picture
     assert len({name.casefold() for name in names.values()}) == len(pictures)
 
 
-@settings(deadline=None)
 @given(PICTURES, PICTURES, UPSCALINGS, OUTPUTS)
 def test_pictures_that_are_added_change_no_name_that_was_given(pictures, added, upscale, output):
     before = result_names(pictures, upscale, output)
@@ -131,7 +129,6 @@ def test_pictures_that_are_added_change_no_name_that_was_given(pictures, added, 
     assert len({name.casefold() for name in after.values()}) == len({*pictures, *added})
 
 
-@settings(deadline=None)
 @given(PICTURES, UPSCALINGS, OUTPUTS)
 def test_results_beside_their_pictures_are_recognised_and_the_pictures_stay(pictures, upscale, output):
     results = result_names(pictures, upscale, output).values()

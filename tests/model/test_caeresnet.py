@@ -48,7 +48,7 @@ def test_the_articles_network_as_a_checkpoint_of_scale_4_has_the_same_keys():
     assert CAEResNet(scale=4, upsampling="pre").state_dict().keys() == article().state_dict().keys()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(1, 21),
     st.integers(1, 21),
