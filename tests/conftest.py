@@ -13,10 +13,11 @@ from caesr import CAEResNet
 
 ROOT = Path(__file__).parent.parent
 os.environ.setdefault("VIPS_CONCURRENCY", "1")
-settings.register_profile("caesr", deadline=None)  # machines are noisy: no example fails because it was slow
-settings.load_profile("caesr")
 os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"  # refuses connections: no test reaches the real Hub
 os.environ["HF_HUB_DISABLE_XET"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+settings.register_profile("caesr", deadline=None)  # machines are noisy: no example fails because it was slow
+settings.load_profile("caesr")
 
 # Imported late: these fixtures import huggingface_hub, which reads the variables above on import.
 from tests.browsing import browser, page, server, session_browser, session_page  # noqa: E402, F401
